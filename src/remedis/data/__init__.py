@@ -1,0 +1,1 @@
+"""Images and tables: readers, profiles, manifests, splits, loaders, packs, phantoms."""

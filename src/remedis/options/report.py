@@ -1,0 +1,31 @@
+"""Options of `remedis report`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Make one self-contained HTML page of a probe, and a report.json with every figure on it.
+
+    The page shows running numbers instead of file names and patients, unless --names asks for them.
+
+    example: remedis report probe --out report.html
+    """
+
+    folder: Path = field(metadata={"positional": True})
+    """Folder that remedis probe wrote."""
+
+    out: Path
+    """Page (.html) to write; a page that is there is replaced."""
+
+    names: bool = False
+    """Show file names and patients' numbers, which can identify people."""
+
+    images: bool = True
+    """Show the images; --no-images leaves all pixels out."""
+
+    root: Path | None = field(default=None, metadata={"rare": True})
+    """Folder that the image paths start from, instead of the one the probe names."""

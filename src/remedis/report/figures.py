@@ -1,0 +1,182 @@
+"""The page's charts, drawn with matplotlib: ROC, precision-recall, and calibration over a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.ticker
+import numpy as np
+from matplotlib.figure import Figure
+
+from remedis.evaluate.calibration import Reliability
+from remedis.evaluate.metrics import Floats, Integers
+from remedis.report.bands import Curve
+from remedis.report.colours import MUTED
+from remedis.report.svg import STYLE, inline
+
+SIDE = 4.1
+AXES = (0.13, 0.125, 0.84, 0.85)
+"""Where the axes of a square figure lie in it: left, bottom, width, height. The page's script reads by it."""
+
+_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve of a chart.
+
+    Attributes:
+        curve: Points and band.
+        colour: A stand-in of `remedis.report.colours`.
+        name: In words.
+        dashed: For the method that is not the main one.
+        band: Whether its band is drawn.
+        alone: Whether it is the only band.
+    """
+
+    curve: Curve
+    colour: str
+    name: str
+    dashed: bool = False
+    band: bool = True
+    alone: bool = True
+
+
+def roc_figure(lines: Sequence[Line], *, name: str, description: str) -> str:
+    """Return the ROC curves as inline SVG, with the diagonal that chance gives."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _square("1 − specificity (false-positive rate)", "sensitivity (true-positive rate)")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+        axes.text(0.63, 0.585, "chance", color=MUTED, fontsize=8.5, rotation=45, ha="center", va="top")
+        for line in lines:
+            _draw(axes, line)
+        return inline(figure, name=name, title="ROC curve", description=description)
+
+
+def precision_recall_figure(lines: Sequence[Line], *, prevalence: float | None, name: str, description: str) -> str:
+    """Return precision over recall as inline SVG; the prevalence, which chance gives, as a line."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _square("recall (sensitivity)", "precision (positive predictive value)")
+        if prevalence is not None:
+            axes.axhline(prevalence, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+            above = prevalence < 0.1
+            axes.text(
+                0.015, prevalence + (0.012 if above else -0.015), f"prevalence {prevalence:.2f}",
+                color=MUTED, fontsize=8.5, ha="left", va="bottom" if above else "top",
+            )  # fmt: skip
+        for line in lines:
+            _draw(axes, line, steps=True)
+        return inline(figure, name=name, title="Precision-recall curve", description=description)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """One line of a calibration chart.
+
+    Attributes:
+        bins: Counts, mean probabilities and observed shares.
+        low: (bins,) limits of the observed share, or None.
+        high: As `low`.
+        colour: Its stand-in.
+    """
+
+    bins: Reliability
+    low: Floats | None
+    high: Floats | None
+    colour: str
+
+
+@dataclass(frozen=True)
+class Pile:
+    """One group of a histogram of scores: images in bins of equal width from 0 to 1."""
+
+    counts: Integers
+    colour: str
+
+
+def calibration_figure(
+    lines: Sequence[Shares], piles: Sequence[Pile], *, score: str, name: str, description: str
+) -> str:
+    """Return observed shares over predicted probability as inline SVG, with a histogram of the scores below.
+
+    Args:
+        lines: One for two classes, one for each of several.
+        piles: Scores stacked by group.
+        score: What the scores are, for the axis.
+        name: Begins every id.
+        description: What the chart shows.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(SIDE, SIDE * 1.25))
+        left, _, width, _ = AXES
+        top = figure.add_axes((left, 0.325, width, 0.655))
+        below = figure.add_axes((left, 0.1, width, 0.17))
+        _draw_shares(top, lines)
+        _draw_piles(below, piles)
+        below.set_xlabel(score)
+        return inline(figure, name=name, title="Calibration", description=description)
+
+
+def _square(x: str, y: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(SIDE, SIDE))
+    axes = figure.add_axes(AXES)
+    axes.set(xlim=(-0.005, 1.005), ylim=(-0.005, 1.005), xlabel=x, ylabel=y, xticks=_TICKS, yticks=_TICKS)
+    return figure, axes
+
+
+def _draw(axes: Any, line: Line, *, steps: bool = False) -> None:
+    curve = line.curve
+    if line.band:
+        axes.fill_between(
+            curve.grid,
+            curve.low,
+            curve.high,
+            color=line.colour,
+            alpha=0.16 if line.alone else 0.1,
+            linewidth=0,
+            zorder=1,
+        )
+    style = {"color": line.colour, "linestyle": (0, (4, 2.5)) if line.dashed else "-", "zorder": 3}
+    style["linewidth"] = 1.4 if line.dashed else 1.9
+    if steps:  # precision holds for the recall reached, backwards to the one before
+        axes.plot(np.r_[0.0, curve.x], np.r_[curve.y[0], curve.y], drawstyle="steps-pre", **style)
+    else:
+        axes.plot(curve.x, curve.y, **style)
+
+
+def _draw_shares(axes: Any, lines: Sequence[Shares]) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+    for line in lines:
+        filled = line.bins.count > 0
+        if not filled.any():
+            continue
+        x, y, count = line.bins.mean[filled], line.bins.share[filled], line.bins.count[filled]
+        if line.low is not None and line.high is not None:
+            axes.vlines(x, line.low[filled], line.high[filled], color=line.colour, alpha=0.5, linewidth=1.6)
+        axes.plot(x, y, color=line.colour, linewidth=1.0, alpha=0.35)
+        axes.scatter(x, y, s=16 + 90 * count / count.max(), color=line.colour, linewidth=0, zorder=3, alpha=0.95)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=_TICKS, yticks=_TICKS, ylabel="observed share")
+    axes.set_xticklabels([])
+
+
+def _draw_piles(axes: Any, piles: Sequence[Pile]) -> None:
+    base: Any = 0
+    for pile in piles:
+        edges = np.linspace(0, 1, len(pile.counts) + 1)
+        axes.bar(
+            edges[:-1],
+            pile.counts,
+            np.diff(edges) * 0.86,
+            base,
+            align="edge",
+            color=pile.colour,
+            linewidth=0,
+            alpha=0.9,
+        )
+        base = base + pile.counts
+    axes.set(xlim=(-0.02, 1.02), xticks=_TICKS, ylabel="images")
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3, integer=True))
+    axes.grid(visible=False, axis="x")

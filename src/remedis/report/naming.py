@@ -1,0 +1,53 @@
+"""What images and patients are called on the page: running numbers, or names where a person asked for them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Any
+
+import pyarrow as pa
+
+_IDENTIFYING = ("image", "patient_id", "study_id", "series_id", "accession", "name")
+HIDDEN = "…"
+
+
+class Naming:
+    """Names of the rows of one table.
+
+    Args:
+        table: Rows with the manifest's columns.
+        prefix: Begins a running number: `image`, `tested image`, `training image`.
+        names: Whether paths and patients' own numbers are shown.
+    """
+
+    def __init__(self, table: pa.Table, prefix: str, *, names: bool) -> None:
+        self._table, self._prefix, self._names = table, prefix, names
+
+    def image(self, row: int) -> str:
+        """Return `image 17`, or its path (and frame)."""
+        if not self._names:
+            return f"{self._prefix} {row + 1:,}"
+        frame = self._cell("frame", row)
+        return f"{self._cell('image', row)}{f' frame {frame}' if frame is not None else ''}"
+
+    def patient(self, row: int) -> str | None:
+        """Return the patient's own number where names are shown."""
+        patient = self._cell("patient_id", row) if self._names else None
+        return None if patient is None else f"patient {patient}"
+
+    def _cell(self, column: str, row: int) -> Any:
+        return self._table[column][row].as_py() if column in self._table.column_names else None
+
+
+def path_shown(path: Any, *, names: bool) -> str:
+    """Return a path as it was typed, or its last part alone: folders above can be named after people."""
+    return str(path) if names else PurePath(str(path)).name or str(path)
+
+
+def condition_shown(condition: str, *, names: bool) -> str:
+    """Return a condition `COLUMN=VALUE`, the value hidden where the column can identify a person."""
+    match = re.match(r"^(.*?)(!?=)(.*)$", condition)
+    if names or match is None or match[1].strip() not in _IDENTIFYING:
+        return condition
+    return f"{match[1]}{match[2]}{HIDDEN}"
