@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("remedis", deadline=None)  # a loaded machine is no failure
+settings.load_profile("remedis")
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def write_embeddings(
 ) -> Path:
     """Write (N, D) features and the manifest's columns as a folder of embeddings; `changes` are of its job."""
     count = len(features)
-    table = pa.table({"image": [f"{row:05}.png" for row in range(count)], **columns})
+    table = pa.table({"image": [f"{data_set}/{row:05}.png" for row in range(count)], **columns})
     table = manifest.with_facts(table, {"root": "images", "data_set": data_set})
     folder.mkdir(parents=True)
     for part, rows in enumerate(np.array_split(np.arange(count), parts)):

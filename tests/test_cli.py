@@ -125,8 +125,8 @@ def test_every_verb_has_options_with_help_and_a_command(name: str) -> None:
 def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["embedd"]) == 2
     assert "did you mean embed" in capsys.readouterr().err
-    assert cli.run(["models", "convrt"]) == 2
-    assert "models convert" in capsys.readouterr().err
+    assert cli.run(["models", "psuh"]) == 2
+    assert "did you mean models push" in capsys.readouterr().err
 
 
 def test_json_prints_the_result_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:

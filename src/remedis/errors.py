@@ -101,7 +101,7 @@ class CheckFailedError(RemedisError):
     exit_status = 1
 
 
-_ALIKE = 0.5
+_ALIKE, _NEARLY_AS_ALIKE = 0.5, 0.1
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
@@ -112,7 +112,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """
     names = sorted(set(known))
     likeness = {known: difflib.SequenceMatcher(None, name, known).ratio() for known in names}
-    close = sorted((known for known in names if likeness[known] >= _ALIKE), key=lambda known: -likeness[known])
+    least = max(_ALIKE, max(likeness.values(), default=0.0) - _NEARLY_AS_ALIKE)
+    close = sorted((known for known in names if likeness[known] >= least), key=lambda known: -likeness[known])
     if close:
         return f"did you mean {', '.join(close[:count])}?"
     if not names:

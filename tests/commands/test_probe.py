@@ -376,7 +376,7 @@ def refused(status: int, capsys: pytest.CaptureFixture[str], words: str) -> None
         (["emb", "--label", "sick", "--k", "0"], "--k is 0"),
         (["emb", "--label", "sick", "--seed", "-1"], "--seed is -1"),
         (["emb", "--label", "sick", "--test", "other"], "encoder hash 000000000000…, not abababababab…"),
-        (["emb", "--label", "sick", "--test", "emb"], "every labelled row was learnt from"),
+        (["free", "--label", "sick", "--test", "free"], "every labelled row was learnt from"),
         (["emb", "--label", "sick", "--test", "absent"], "there is no such folder"),
     ],
 )
@@ -397,9 +397,10 @@ def test_test_embeddings_that_hold_seen_patients_are_cautioned_of(
     """The whole cohort as the other embeddings: its tested part was not seen, the rest was."""
     features, columns = cohort(patients=60)
     write_embeddings(tmp_path / "emb", features, columns)
-    half = np.array(columns["split"]) != "val"
+    columns["image"] = [f"{row}.png" for row in range(len(features))]
+    half = np.flatnonzero(np.array(columns["split"]) != "val")
     write_embeddings(
-        tmp_path / "again", features[half], {name: np.array(value)[half].tolist() for name, value in columns.items()}
+        tmp_path / "again", features[half], {name: [value[row] for row in half] for name, value in columns.items()}
     )
     assert run(tmp_path / "emb", "--label", "sick", "--test", tmp_path / "again", "--out", tmp_path / "probe") == 0
     table = pq.read_table(tmp_path / "probe" / "predictions.parquet")
@@ -438,7 +439,9 @@ def test_a_folder_that_is_no_probe_is_left_alone(
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     refused(run(made / "emb", "--label", "sick", "--out", tmp_path / "mine"), capsys, "was not made by this command")
     refused(run(made / "emb", "--label", "sick", "--out", made / "emb"), capsys, "was not made by this command")
+    refused(run(made / "emb", "--label", "sick", "--out", made / "emb" / "probe"), capsys, "inside the embeddings")
     assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+    assert ds.dataset(made / "emb").count_rows()
 
 
 def test_a_split_that_never_says_train_counts_as_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -163,6 +163,11 @@ def test_the_hash_sees_every_cell(texts: list[str | None], data: st.DataObject) 
     assert hash_of(one) != hash_of(two)
 
 
+def test_the_hash_sees_where_values_begin_and_where_nulls_are() -> None:
+    columns = (["ab", "c"], ["a", "bc"], ["abc", ""], ["abc", None], [None, "abc"])
+    assert len({hash_of(pa.table({"t": pa.array(each, pa.string())})) for each in columns}) == len(columns)
+
+
 def test_the_hash_sees_names_types_and_categories() -> None:
     tables = [
         pa.table({"a": [1, 2]}), pa.table({"b": [1, 2]}), pa.table({"a": [1.0, 2.0]}), pa.table({"a": ["1", "2"]}),

@@ -99,7 +99,7 @@ def test_the_size_of_a_batch_has_no_say(
     packed(rows, tmp_path / "p.arrow")
     monkeypatch.setattr(pack, "ROWS_A_BATCH", count)
     monkeypatch.setattr(pack, "BYTES_A_BATCH", limit)
-    packed(rows, tmp_path / "q.arrow")
+    assert len(list(pack.write(rows, tmp_path / "q.arrow"))) >= (2 if count == 64 else 3)
     one, two = (pa.ipc.open_file(str(tmp_path / f"{name}.arrow")).read_all() for name in "pq")
     assert one.equals(two)
 

@@ -1,4 +1,4 @@
-"""`dicom-display` against the formulas of PS3.3 written out in references/dicom_display.py, over the matrix of headers."""
+"""`dicom-display` against the formulas of PS3.3 in references/dicom_display.py, over the matrix of headers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
 from references import dicom_display
 from references.dicom_display import Header, Lut
 from references.written_dicom import dicom_bytes, dicom_dataset, lut_item
-
 from remedis.data.readers import read_bytes
 from remedis.errors import ReadError
 
@@ -99,11 +99,11 @@ def test_voi_lut_sequences(bits: int, signed: bool, photometric: str, padding: s
     stored = stored_values(bits, signed)
     padding_words, ends = padding_elements(padding, stored)
     rng = np.random.default_rng(3)
-    for (entry_bits, first), slope in itertools.product(
+    for (entry_bits, first), given in itertools.product(
         ((8, 0), (8, -3), (12, -40), (16, 3), (16, -40)), (None, -1.0, 0.37)
     ):
-        intercept = 0.0 if slope is None and first >= 0 and not signed else -20.0
-        slope = 1.0 if slope is None and first < 0 and not signed else slope
+        slope = 1.0 if given is None and first < 0 and not signed else given  # below 0 only a rescale leads
+        intercept = -20.0
         rescale = {} if slope is None else {"RescaleSlope": str(slope), "RescaleIntercept": str(intercept)}
         entries = rng.integers(0, 2**entry_bits, 131).tolist()
         item = lut_item(entries, first, entry_bits)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,16 @@ import tifffile
 from PIL import Image as Pillow
 from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
+
 from references.written_dicom import as_bytes, dicom_bytes, dicom_dataset
 from references.written_png import chunk
-
 from remedis.data.readers import read, read_bytes
 from remedis.errors import ReadError, UsageError
 
 MIB = 2**20
 
 
-@contextmanager
+@contextlib.contextmanager
 def memory_below(limit: int) -> Iterator[None]:
     """What Python and numpy allocate; the first use of a library is paid before."""
     tracemalloc.start()
@@ -39,10 +39,8 @@ def memory_below(limit: int) -> Iterator[None]:
 
 
 def refused(data: bytes, words: str, *, below: int = 8 * MIB, **options: Any) -> None:
-    try:
-        read_bytes(data, "x", **options)  # imports are paid here
-    except ReadError:
-        pass
+    with contextlib.suppress(ReadError):  # imports are paid here
+        read_bytes(data, "x", **options)
     with memory_below(below), pytest.raises(ReadError, match=words) as caught:
         read_bytes(data, "x", **options)
     assert "\n" not in str(caught.value)
@@ -95,11 +93,8 @@ def test_a_text_that_unpacks_to_much(kind: bytes) -> None:
     packed = zlib.compress(bytes(70_000_000), 9)
     text = chunk(kind, b"name\0\0" + packed)
     data = pillow_bytes("PNG")
-    with memory_below(20 * MIB):
-        try:
-            read_bytes(data[:33] + text + data[33:], "x")
-        except ReadError as error:
-            assert "\n" not in str(error)
+    with memory_below(20 * MIB), contextlib.suppress(ReadError):
+        read_bytes(data[:33] + text + data[33:], "x")
 
 
 def test_the_limit_can_be_set_and_is_for_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:

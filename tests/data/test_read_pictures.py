@@ -12,9 +12,9 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 from PIL import ImageOps
-from references.written_png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, png_bytes
 from skimage import io as skimage_io
 
+from references.written_png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, png_bytes
 from remedis.data.readers import count_frames, image_size, read, read_bytes
 from remedis.errors import ReadError
 
@@ -100,13 +100,14 @@ def test_16_bits_agree_with_scikit_image(tmp_path: Path) -> None:
     assert np.array_equal(read(path).pixels[..., 0], values)
 
 
-@pytest.mark.parametrize("place", ["header", "pixels", "end"])
+@pytest.mark.parametrize("place", ["header", "pixels", "check sum", "end"])
 def test_a_damaged_png_is_refused(place: str) -> None:
     data = bytearray(png_bytes(samples(8, 3), 8, RGB))
     if place == "end":
         data = data[:-30]
-    else:
-        data[20 if place == "header" else data.index(b"IDAT") + 30] ^= 1
+    else:  # 8 bytes before IEND's length ends the check sum of the pixels
+        places = {"header": 20, "pixels": data.index(b"IDAT") + 30, "check sum": data.index(b"IEND") - 6}
+        data[places[place]] ^= 1
     with pytest.raises(ReadError, match="get the file anew"):
         read_bytes(bytes(data), "x.png")
 
@@ -221,10 +222,11 @@ def test_a_tiff_without_all_its_rows_is_refused(lack: str) -> None:
     """Pillow gives black rows for them in silence."""
     values = samples(8, 1, 64, 48)[..., 0]
     options: dict[str, Any] = {"tile": (16, 16)} if lack == "tiles" else {"rowsperstrip": 8 if lack == "strips" else 64}
+    grown = (257, 278) if lack == "bytes" else (257,)  # the image's length, and that of its one strip
     data = bytearray(tiff(values, photometric="minisblack", **options))
     with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
-        tag = file.pages[0].tags[257]
-        data[tag.valueoffset : tag.valueoffset + tag.valuebytecount] = (6400).to_bytes(tag.valuebytecount, "little")
+        for tag in (file.pages[0].tags[number] for number in grown):
+            data[tag.valueoffset : tag.valueoffset + tag.valuebytecount] = (6400).to_bytes(tag.valuebytecount, "little")
     with pytest.raises(ReadError, match=r"^x\.tif: the picture (needs|is cut short).*get the file anew$"):
         read_bytes(bytes(data), "x.tif")
 
@@ -232,11 +234,15 @@ def test_a_tiff_without_all_its_rows_is_refused(lack: str) -> None:
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_tiff_that_is_cut_short_is_refused(depth: int, compression: str | None) -> None:
-    pages = np.stack([samples(depth, 3, 64, 48)] * 2)
-    data = tiff(pages, photometric="rgb", compression=compression)
+    page = samples(depth, 3, 64, 48)
+    two = tiff(np.stack([page] * 2), photometric="rgb", compression=compression)
+    one = tiff(page, photometric="rgb", compression=compression)
     for share in (0.02, 0.3, 0.7, 0.95):
         with pytest.raises(ReadError):
-            read_bytes(data[: int(len(data) * share)], "x.tif")
+            read_bytes(two[: int(len(two) * share)], "x.tif")
+        words = "x.tif: the picture" if share == 0.02 else "is cut short: its strips reach beyond the end of the file"
+        with pytest.raises(ReadError, match=words):
+            read_bytes(one[: int(len(one) * share)], "x.tif")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int16, np.uint32])

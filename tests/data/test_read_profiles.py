@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
+
 from references import cxr_foundation, mimic_jpg, xrv
 from references.written_dicom import dicom_bytes, lut_item
 from references.written_png import GREY, RGB, png_bytes
-
 from remedis.data.profiles import PROFILES, profile
 from remedis.data.readers import read_bytes
 from remedis.errors import ReadError, UsageError
@@ -159,7 +159,8 @@ def test_colour_dicom_is_refused_where_the_original_refuses_it(name: str) -> Non
 @pytest.mark.parametrize("name", ["remedis-cxr", "remedis-path"])
 @pytest.mark.parametrize("bits", [8, 12])
 def test_the_remedis_profiles_are_the_display_in_8_bits(name: str, bits: int) -> None:
-    data = dicom_bytes(stored_values(bits), bits, photometric="MONOCHROME1", WindowCenter="90", WindowWidth="120")
+    window = {"WindowCenter": str(2 ** (bits - 1)), "WindowWidth": str(2**bits)}
+    data = dicom_bytes(stored_values(bits), bits, photometric="MONOCHROME1", **window)
     display = read_bytes(data, "x", "dicom-display").pixels
     shown = read_bytes(data, "x", name).pixels
     assert shown.dtype == np.uint8

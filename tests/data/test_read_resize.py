@@ -21,6 +21,11 @@ def pixels(dtype: Any, height: int, width: int, colour: bool) -> npt.NDArray[Any
     return np.broadcast_to(values, (height, width, 3)).astype(dtype)
 
 
+def tolerance(dtype: Any) -> float:
+    """Pillow rounds 8 bits after each of its two passes, 16 bits once, in single precision."""
+    return 1.0 if dtype == np.uint8 else 0.52
+
+
 def by_torch(values: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[np.float64]:
     tensor = torch.from_numpy(values.astype(np.float64)).permute(2, 0, 1)[None].contiguous()
     resized = torch.nn.functional.interpolate(
@@ -39,7 +44,7 @@ def test_squash_is_torchs_filter(height: int, width: int, size: int, dtype: Any,
     result = resize(values, size)
     assert result.shape == (size, size, 3)
     assert result.dtype == dtype
-    assert np.abs(result - by_torch(values, size, size)).max() <= 1.0  # each of the two passes rounds
+    assert np.abs(result - by_torch(values, size, size)).max() <= tolerance(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -49,7 +54,7 @@ def test_crop_is_the_middle_square_resized(height: int, width: int, size: int, d
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     middle = values[top : top + side, left : left + side]
-    assert np.abs(resize(values, size, "crop") - by_torch(middle, size, size)).max() <= 1.0
+    assert np.abs(resize(values, size, "crop") - by_torch(middle, size, size)).max() <= tolerance(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -63,7 +68,7 @@ def test_pad_keeps_the_aspect_between_two_equal_black_bars(height: int, width: i
     for places in (rows, columns):
         assert abs(places[0] - (size - 1 - places[-1])) <= 1
     picture = result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    assert np.abs(picture - by_torch(values, *inner)).max() <= 1.0
+    assert np.abs(picture - by_torch(values, *inner)).max() <= tolerance(dtype)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

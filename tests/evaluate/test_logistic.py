@@ -107,12 +107,15 @@ def test_labels_of_noise_are_shrunk_to_the_prevalence() -> None:
 
 
 def test_a_class_that_the_training_rows_lack_has_probability_0_and_a_finite_loss() -> None:
-    features, codes = sample(60, 5, 3)
-    known = np.flatnonzero(codes != 2)
-    folds = [Fold(known[:30], np.arange(40, 60))]
-    strength, losses = choose_strength(features, codes, folds, classes=3)
-    assert all(np.isfinite(loss) for loss in losses.values())
-    assert strength in STRENGTHS
+    features, codes = sample(90, 5, 3)
+    known = np.flatnonzero(codes != 1)
+    train, test = known[:40], known[40:]
+    _, losses = choose_strength(features, codes, [Fold(train, test)], classes=3)
+    scaler, model = converged(features[train], codes[train], 1e-6)
+    probabilities = model.predict_proba(scaler.transform(features[test].astype(np.float64)))
+    assert losses[1e-6] == pytest.approx(sklearn_log_loss(codes[test], probabilities, labels=[0, 2]), rel=2e-3)
+    _, with_unknown = choose_strength(features, codes, [Fold(train, np.arange(60, 90))], classes=3)
+    assert all(100 < loss < np.inf for loss in with_unknown.values())
 
 
 def test_log_loss_is_scikit_learns() -> None:

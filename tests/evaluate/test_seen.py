@@ -57,6 +57,11 @@ def test_a_data_set_that_was_moved_is_recognised_by_name() -> None:
     assert recognised(table(["d.png", "c.png"]), root=None) == ["train", "no"]
 
 
+def test_a_file_of_the_same_name_in_another_data_set_is_another_picture() -> None:
+    assert recognised(table(["a.png"]), dataset="two", root=Path("/two")) == ["no"]
+    assert recognised(table(["a.png"]), dataset="two", root=None) == ["no"]
+
+
 def test_another_frame_of_a_file_is_another_picture() -> None:
     keys = remembered(table(["f.dcm", "f.dcm"], frame=[0, 1]), train=[0])
     others = table(["f.dcm", "f.dcm"], frame=[1, 0])

@@ -24,7 +24,7 @@ def opened(tmp_path: Path, columns: dict[str, list[Any]], **options: Any) -> Sou
 def test_rows_features_and_facts_are_those_of_the_folder(tmp_path: Path) -> None:
     found = opened(tmp_path, {"patient_id": list("aabbcc"), "x": [0, 1, 0, 1, 0, 1]}, where=("x=1",))
     np.testing.assert_array_equal(found.features, FEATURES[1::2])
-    assert found.table["image"].to_pylist() == ["00001.png", "00003.png", "00005.png"]
+    assert found.table["image"].to_pylist() == ["some/00001.png", "some/00003.png", "some/00005.png"]
     assert (found.units.name, found.split, found.data_set) == ("patients", None, "some")
     assert found.root == tmp_path / "images"
     assert found.job["encoder"] == "enc"

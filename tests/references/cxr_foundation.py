@@ -1,8 +1,8 @@
 """What CXR Foundation's reader makes of a DICOM (imaging-research, example_generator_lib.py), from its description.
 
-Modality rescale; the first window alone (its two numbers cut to integers where there are several), clipped to
-centre - width/2 … centre - 1 + width/2 and spread over 0 … 65535; MONOCHROME1 as largest - x; shifted to unsigned (floats
-lose their fraction); and all but 8-bit images stretched from smallest … largest to 0 … 65535, fraction lost.
+Modality rescale; the first window alone (its two numbers cut to integers where there are several), clipped to centre -
+width/2 … centre - 1 + width/2 and spread over 0 … 65535; MONOCHROME1 as largest - x; shifted to unsigned (floats lose
+their fraction); and all but 8-bit images stretched from smallest … largest to 0 … 65535, fraction lost.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How MIMIC-CXR-JPG 2.0.0 made its pictures (PhysioNet, Methods), before JPEG compression.
 
 Smallest value subtracted, divided by the largest, times 255, fraction cut off; MONOCHROME1 inverted; OpenCV's
-equalizeHist, here written out: with the lowest level i0 occupied by h[i0] of n pixels, level i becomes
-round(255 / (n - h[i0]) · (h[i0+1] + … + h[i])) in single precision, halves to even, and i0 becomes 0; a picture of one
-level stays as it is.
+equalizeHist, here written out: with the lowest level i0 occupied by h[i0] of n pixels, level i becomes round(255 / (n -
+h[i0]) · (h[i0+1] + … + h[i])) in single precision, halves to even, and i0 becomes 0; a picture of one level stays as it
+is.
 """
 
 from __future__ import annotations

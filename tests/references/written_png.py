@@ -1,4 +1,4 @@
-"""PNG files for tests, written from the specification (W3C PNG, second edition): any depth, colour type and interlacing."""
+"""PNG files for tests, written from the specification (W3C PNG): any depth, colour type and interlacing."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from remedis.console import QUIET, Console, Result
 from remedis.data import pack
+from remedis.data.indexers.words import in_binary_units
 from remedis.data.inputs import open_any
 from remedis.data.manifest import KEY, PACK_SUFFIX
 from remedis.errors import FolderError, UsageError
@@ -31,7 +32,7 @@ def run(options: IndexPack, console: Console = QUIET) -> Result:
             track.advance(count)
     size = options.out.stat().st_size
     text = (
-        f"{'replaced' if existed else 'wrote'} {options.out}: {len(rows):,} images, {size / 2**20:,.1f} MiB"
+        f"{'replaced' if existed else 'wrote'} {options.out}: {len(rows):,} images, {in_binary_units(size)}"
         f"      next: remedis embed {options.out} --encoder ENCODER --out emb"
     )
     data = {"out": str(options.out), "images": len(rows), "bytes": size, "replaced": existed}

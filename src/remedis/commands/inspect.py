@@ -37,6 +37,8 @@ def run(options: Inspect, console: Console = QUIET) -> Result:
         UsageError: There is no such profile, or not two of them are compared.
     """
     names = _names(options)
+    if options.out is not None and options.out.is_dir():
+        raise UsageError("is a folder, the name of a PNG file was expected for --out", where=options.out)
     images = [read(options.file, name, frame=options.frame) for name in names]
     lines = [*_heading(images[0]), *_facts(images[0])]
     for image in images:
@@ -70,8 +72,8 @@ def distance(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> dict[str, Any
     """Return how far two pictures of the same size are apart, both on the scale from 0 (black) to 1 (white).
 
     Returns:
-        `largest` and `mean` absolute difference; `correlation` over all samples (None where a picture is
-        constant); `inverted`, whether one is rather the negative of the other (a correlation below 0).
+        `largest` and `mean` absolute difference; `correlation` over all samples (None where a picture is constant);
+        `inverted`, whether one is rather the negative of the other (a correlation below 0).
     """
     one, other = _shares(first), _shares(second)
     apart = np.abs(one - other)

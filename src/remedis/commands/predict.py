@@ -19,6 +19,7 @@ from remedis.evaluate.record import rooted
 from remedis.evaluate.saved import Saved
 from remedis.evaluate.sources import Source, open_source, refuse_other_encoder, settings_of
 from remedis.options.probe import Predict
+from remedis.report.numbers import counted
 
 
 def run(options: Predict, console: Console = QUIET) -> Result:
@@ -114,7 +115,7 @@ def _write(out: Path, source: Source, probe: Saved) -> list[str]:
 def _result(options: Predict, probe: Saved, words: list[str], rejected: int) -> Result:
     columns = [name for entry in probe.config["labels"] for name in entry["score_columns"]]
     left_out = f", {rejected:,} rejected" if rejected else ""
-    lines = [f"wrote {options.out}: {len(words):,} images{left_out}, {' '.join(columns)}"]
+    lines = [f"wrote {options.out}: {counted(len(words), 'images')}{left_out}, {' '.join(columns)}"]
     known = sum(word != "no" for word in words)
     if known:
         lines.append(

@@ -12,7 +12,7 @@ from remedis.data.files import read_json
 from remedis.errors import UsageError, nearest
 from remedis.evaluate import record, saved
 from remedis.evaluate.probe import METHODS, Plan, Settings, plan, probe
-from remedis.evaluate.record import Asked
+from remedis.evaluate.record import Asked, Found
 from remedis.evaluate.sources import Source, open_source, refuse_other_encoder, settings_of
 from remedis.evaluate.targets import check_excluded, target
 from remedis.options.probe import Probe
@@ -33,19 +33,22 @@ def run(options: Probe, console: Console = QUIET) -> Result:
     if saved.holds(asked.out, record.job_of(asked, source, other)):
         return _result(asked, f"{asked.out} is there already, of the same job")
     plans = _plans(asked, source, other)
-    _, words = record.seen_rows(plans)
-    more = {"cautions": [*differing, *_seen(plans, words)], "size_alone": {}}
+    seen = record.seen_rows(plans)
     _say(plans, asked, console)
     with console.track(sum(planned.steps for planned in plans), "steps", "probing") as track:
         probed = [probe(planned, asked.settings, done=track.advance) for planned in plans]
-    more["size_alone"] = {planned.target.label: _size_alone(planned, asked.settings.seed) for planned in plans}
+    size_alone = {planned.target.label: _size_alone(planned, asked.settings.seed) for planned in plans}
+    found = Found(plans, probed, seen, [*differing, *_seen(plans, seen.words)], size_alone)
     with saved.written(asked.out) as scratch:
-        record.write(scratch, asked, plans, probed, more)
+        record.write(scratch, asked, found)
     return _result(asked, f"wrote {asked.out}: {', '.join(_files(asked))}")
 
 
 def _asked(options: Probe) -> Asked:
-    """Fill in what was not given, and check the numbers."""
+    """Fill in what was not given, and check the numbers and the place."""
+    for folder in filter(None, (options.embeddings, options.test)):
+        if folder.resolve() in options.out.resolve().parents:
+            raise UsageError(f"--out is {options.out}, inside the embeddings {folder}; choose a folder beside them")
     settings = Settings(
         methods=_methods(options.methods),
         draws=_at_least(1, options.draws, Settings.draws, "--draws"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remedis.report.numbers import counted, figure, plural, span
+from remedis.report.shortcuts import TELLING
 
 _TITLES = {
     "auroc": "AUROC", "average_precision": "average precision",
@@ -105,7 +106,3 @@ def cautions(config: Plain) -> list[str]:
         if entry["size_alone"] is not None and entry["size_alone"] >= TELLING
     ]
     return [f"caution: {text}" for text in dict.fromkeys([*telling, *own, *config["cautions"]])]
-
-
-TELLING = 0.65
-"""Above this AUROC, size and shape alone are worth a caution."""

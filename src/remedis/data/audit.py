@@ -192,8 +192,8 @@ def _parts_of(rows: Manifest) -> dict[str, set[str | None]]:
 def _of_rows(rows: Manifest) -> Iterator[Finding]:
     """Find rows that are the same picture: image, frame and region."""
     columns = [name for name in ("image", "frame", "x", "y", "size") if name in rows.table.column_names]
-    counted = rows.table.select(columns).group_by(columns).aggregate([([], "count_all")])
-    several = [row["image"] for row in counted.to_pylist() if row["count_all"] > 1]
+    groups = rows.table.select(columns).group_by(columns).aggregate([([], "count_all")])
+    several = [row["image"] for row in groups.to_pylist() if row["count_all"] > 1]
     if several:
         parts = _parts_of(rows)
         across = any(len(parts[name] - {None}) > 1 for name in several)
@@ -271,6 +271,6 @@ def _of_parts(name: str, found: dict[str, dict[str, int]], rows: dict[str, int])
             severity: Severity = "error" if part in ("train", "test") else "warning"
             yield Finding("label", severity, f"{name} {what} in the {part} part", rows[part])
     unlearnt = sorted(set(found["test"]) - set(found["train"]))
-    if unlearnt and len(found["train"]) > 1:
+    if unlearnt and found["train"]:
         message = f"{name} has classes in the test part that the train part lacks"
         yield _finding("label", "warning", message, unlearnt)

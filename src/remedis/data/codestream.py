@@ -1,7 +1,7 @@
 """The size that a compressed picture says of itself, read from its first bytes.
 
-A decoder allocates what the compressed picture says, not what the file around it says, so both are compared
-before anything is decoded.
+A decoder allocates what the compressed picture says, not what the file around it says, so both are compared before
+anything is decoded.
 """
 
 from __future__ import annotations
@@ -10,11 +10,7 @@ import struct
 from typing import NamedTuple
 
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xDA)})
-_FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {
-    0xC4,
-    0xC8,
-    0xCC,
-}  # SOF0 … SOF15 and JPEG-LS's SOF55
+_FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15 and JPEG-LS's SOF55
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 
 SYNTAXES = {
@@ -38,8 +34,7 @@ class Size(NamedTuple):
 
 
 def size_of(data: bytes) -> Size | None:
-    """Return the size of a JPEG, JPEG-LS or JPEG 2000 picture; None where `data` begins like none or is cut
-    short.
+    """Return the size of a JPEG, JPEG-LS or JPEG 2000 picture; None where `data` begins like none or is cut short.
 
     Source: ITU-T T.81 B.2.2 (SOF), ITU-T T.87 C.2.2 (SOF55), ITU-T T.800 A.5.1 (SIZ) and I.5 (boxes).
     """

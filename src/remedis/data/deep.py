@@ -121,8 +121,12 @@ def _by_tifffile(data: bytes, page: int, where: str) -> tuple[npt.NDArray[Any], 
             pixels = chosen.asarray()
             separate = chosen.planarconfig == 2 and pixels.ndim == 3
             orientation = chosen.tags.valueof(274, 1)
-    except (ValueError, RuntimeError, ImportError, IndexError, KeyError) as error:
-        raise ReadError(f"16-bit samples stored in a way that is not decoded here ({error})", where=where) from error
+    except Exception as error:  # a damaged file makes tifffile and zlib raise nearly anything
+        raise ReadError(
+            f"its 16-bit samples are damaged, or stored in a way that is not decoded here ({error}); "
+            "get the file anew, or store it uncompressed",
+            where=where,
+        ) from error
     pixels = np.moveaxis(pixels, 0, -1) if separate else pixels
     if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (2, 3, 4):
         raise ReadError(

@@ -1,8 +1,8 @@
-"""DICOM files: found, opened, checked and decoded. What the values mean is in `dicom_meaning`, the rest in
-`dicom_facts`.
+"""DICOM files: opened, checked, decoded, and every failure named.
 
-pydicom and the decoders it calls do the work. Here every failure is named, and nothing is decoded before the
-file's promises about its size were compared with the bytes that are there.
+pydicom and the decoders it calls do the work. Nothing is decoded before the file's promises about its size were held
+against the bytes that are there. How the pixels lie is in `dicom_layout`, their decoding in `dicom_pixels`, what they
+mean in `dicom_meaning`, the rest in `dicom_facts`.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def stored_values(path: str | Path, frame: int | None = None) -> npt.NDArray[Any
         frame: One frame, counted from 0; all of them without it.
 
     Returns:
-        (H, W), (H, W, 3), (F, H, W) or (F, H, W, 3) in the machine's byte order; YBR colours as RGB, palette
-        colours as numbers of the palette, float where the file holds floats.
+        (H, W), (H, W, 3), (F, H, W) or (F, H, W, 3) in the machine's byte order; YBR colours as RGB, palette colours as
+        numbers of the palette, float where the file holds floats.
 
     Raises:
         ReadError: As `read`.
@@ -142,8 +142,7 @@ def _without_values(text: str) -> str:
 
 
 def open_dataset(file: IO[bytes], where: str, *, pixels: bool = True) -> Any:
-    """Return the data set (a pydicom FileDataset) with its transfer syntax, guessed where the file names
-    none.
+    """Return the data set (a pydicom FileDataset) with its transfer syntax, guessed where the file names none.
 
     Raises:
         ReadError: There is no data set to be read, or unpacking it would take too much memory.

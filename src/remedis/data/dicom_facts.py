@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from remedis.data.dicom_meaning import group, of_windows
@@ -18,18 +19,20 @@ _WORDS = {
 }
 
 
+_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
+"""Value representation CS (PS3.5 6.2)."""
+
+
 def of(dataset: Any, frame: int) -> dict[str, Any]:
     """Return facts as plain values, of `frame` where frames differ, without what the file does not say."""
-    from pydicom.uid import UID
-
     facts: dict[str, Any] = {"format": "DICOM"}
     if "SOPClassUID" in dataset:
-        facts["sop_class"] = UID(str(dataset.SOPClassUID)).name
-    facts["transfer_syntax"] = UID(str(dataset.file_meta.TransferSyntaxUID)).name
-    facts |= {name: str(dataset.get(keyword)) for name, keyword in _WORDS.items() if dataset.get(keyword)}
-    laterality = dataset.get("ImageLaterality") or dataset.get("Laterality")
+        facts["sop_class"] = uid_name(dataset.SOPClassUID)
+    facts["transfer_syntax"] = uid_name(dataset.file_meta.TransferSyntaxUID)
+    facts |= {name: word for name, keyword in _WORDS.items() if (word := _word(dataset, keyword))}
+    laterality = _word(dataset, "ImageLaterality") or _word(dataset, "Laterality")
     if laterality:
-        facts["laterality"] = str(laterality)
+        facts["laterality"] = laterality
     facts |= _transformations(dataset, frame)
     spacing = _spacing(dataset, frame)
     if spacing:
@@ -42,6 +45,22 @@ def of(dataset: Any, frame: int) -> dict[str, Any]:
     if "ICCProfile" in dataset:
         facts["icc_profile"] = "present, not applied"
     return facts
+
+
+def uid_name(uid: Any) -> str:
+    """Return the standard's name for a UID; one that it does not name is not repeated, it may be an identifier."""
+    from pydicom.uid import UID, UID_dictionary
+
+    text = str(uid)
+    return UID(text).name if text in UID_dictionary else "not named by the standard"
+
+
+def _word(dataset: Any, keyword: str) -> str:
+    """Return an element's value; nothing for a code with letters that no code has: it may be a name out of place."""
+    word = str(dataset.get(keyword) or "")
+    if keyword != "Manufacturer" and not _CODE.fullmatch(word):
+        return ""
+    return word
 
 
 def _transformations(dataset: Any, frame: int) -> dict[str, Any]:

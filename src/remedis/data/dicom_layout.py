@@ -1,4 +1,4 @@
-"""How the pixels of a DICOM file lie, as its header says, held against itself, our limits and the bytes that are there."""
+"""How the pixels of a DICOM file lie by its header, held against itself, our limits and the bytes that are there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from remedis.data.dicom_facts import uid_name
 from remedis.data.limits import check_size
 from remedis.errors import ReadError
 
@@ -46,11 +47,9 @@ def layout_of(dataset: Any, where: str) -> Layout:
     Raises:
         ReadError: Names the element that is missing or not supported.
     """
-    from pydicom.uid import UID
-
     element = next((keyword for keyword in _PIXELS if keyword in dataset), None)
     if element is None:
-        kind = UID(str(dataset.SOPClassUID)).name if "SOPClassUID" in dataset else "of no named kind"
+        kind = uid_name(dataset.SOPClassUID) if "SOPClassUID" in dataset else "of no named kind"
         raise ReadError(f"there is no pixel data in it ({kind}); give an image", where=where)
     layout = layout_by_header(dataset, element, where)
     found = len(dataset[element].value or b"")

@@ -1,8 +1,7 @@
-"""What the header of a DICOM file says of its values: padding, modality LUT, windows, VOI LUT, inversion,
-palette.
+"""What the header of a DICOM file says of its values: padding, modality LUT, windows, VOI LUT, inversion, palette.
 
-In enhanced multi-frame files these stand in functional groups (PS3.3 C.7.6.16), a frame's own before the
-shared ones before the top of the data set.
+In enhanced multi-frame files these stand in functional groups (PS3.3 C.7.6.16), a frame's own before the shared ones
+before the top of the data set.
 """
 
 from __future__ import annotations
@@ -135,8 +134,7 @@ def _as_pixel(value: float, signed: bool) -> float:
 
 
 def through_palette(pixels: npt.NDArray[Any], dataset: Any) -> tuple[npt.NDArray[Any], int]:
-    """Return (F, H, W, 3) colours of palette numbers and the bits of a colour, 8 or 16 (PS3.3 C.7.6.3.1.5
-    and .6).
+    """Return (F, H, W, 3) colours of palette numbers and the bits of a colour, 8 or 16 (PS3.3 C.7.6.3.1.5 and .6).
 
     A palette that declares 16 bits and holds no entry above 255 is one of 8 bits, as some writers make them.
     """

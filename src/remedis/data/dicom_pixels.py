@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from remedis.data import codestream, lossless_jpeg
+from remedis.data.dicom_facts import uid_name
 from remedis.data.dicom_layout import Layout
 from remedis.data.limits import check_size
 from remedis.errors import ReadError
@@ -83,7 +84,8 @@ def _native(dataset: Any, layout: Layout, frame: int | None) -> npt.NDArray[Any]
         plain: npt.NDArray[Any] = pixel_array(dataset, index=frame, allow_excess_frames=False)
         return plain
     pixels = pixel_array(dataset, index=frame, allow_excess_frames=False, bits_stored=layout.bits + below)
-    return np.right_shift(pixels, below)
+    shifted: npt.NDArray[Any] = np.right_shift(pixels, below)
+    return shifted
 
 
 def _lossless_jpeg(dataset: Any, layout: Layout, frame: int | None) -> npt.NDArray[Any]:
@@ -128,10 +130,10 @@ def _check_codestreams(dataset: Any, layout: Layout, frame: int | None, where: s
 
 
 def _undecodable(error: Exception, layout: Layout, where: str) -> ReadError:
-    from pydicom.uid import UID
-
-    name = UID(layout.syntax).name
-    reason = " ".join(str(error).split())
+    name = uid_name(layout.syntax)
+    reason = " ".join(str(error).split()).removeprefix(
+        "Unable to decode as exceptions were raised by all available plugins: "
+    )
     missing = isinstance(error, NotImplementedError) or "missing dependencies" in reason
     if layout.syntax == _EXTENDED and layout.bits > 8 and missing:
         return ReadError(

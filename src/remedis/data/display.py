@@ -1,8 +1,6 @@
-"""The profile `dicom-display` (PS3.3 C.7.6.3, C.11.1, C.11.2, C.11.6) and the two that REMEDIS's encoders
-take.
+"""The profile `dicom-display` (PS3.3 C.7.6.3, C.11.1, C.11.2, C.11.6) and the two that REMEDIS's encoders take.
 
-Grey: padding is set apart, then modality LUT or rescale, then VOI LUT or window, then at most one inversion,
-    then
+Grey: padding is set apart, then modality LUT or rescale, then VOI LUT or window, then at most one inversion, then
 rounding to 8 or 16 bits. Ordinary pictures of 8 or 16 bits, and colour, stay as stored.
 """
 

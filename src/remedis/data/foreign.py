@@ -1,7 +1,7 @@
 """What other projects' readers do to the same file, step by step, in their own arithmetic.
 
-They are here so that an encoder trained behind one of them can be fed as it was, and so that `remedis
-inspect` can show how far two readers are apart. Where they depart from the standard they do so here too.
+They are here so that an encoder trained behind one of them can be fed as it was, and so that `remedis inspect` can show
+how far two readers are apart. Where they depart from the standard they do so here too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from remedis.errors import ReadError
 
 
 def xrv_grey(frame: Frame) -> Painted:
-    """Return stored / (2^bits - 1), MONOCHROME1 inverted first: [0, 1] here is torchxrayvision's [-1024,
-    1024].
+    """Return stored / (2^bits - 1), MONOCHROME1 inverted first: [0, 1] here is torchxrayvision's [-1024, 1024].
 
     No rescale, no window, no padding. uint8 for 8 stored bits, else uint16.
 
     Raises:
-        ReadError: A stored value is above the nominal range, or is a floating-point number; refused there
-            too.
+        ReadError: A stored value is above the nominal range, or is a floating-point number; refused there too.
 
     Source: torchxrayvision utils.py, `read_xray_dcm` and `normalize`.
     """
@@ -63,12 +61,11 @@ def xrv_colour(frame: Frame) -> Painted:
 
 
 def cxr_foundation_grey(frame: Frame) -> Painted:
-    """Return what the reader of CXR Foundation makes: uint8 for 8-bit pictures, else stretched to all 16
-    bits.
+    """Return what the reader of CXR Foundation makes: uint8 for 8-bit pictures, else stretched to all 16 bits.
 
-    Rescale, then the first window by its own formula (linear over centre - width/2 … centre - 1 + width/2,
-    whatever the VOI LUT function), MONOCHROME1 inverted at the largest value, shifted to start at 0, cut to
-    whole numbers, stretched from its smallest to its largest value. VOI LUTs and padding play no part.
+    Rescale, then the first window by its own formula (linear over centre - width/2 … centre - 1 + width/2, whatever the
+    VOI LUT function), MONOCHROME1 inverted at the largest value, shifted to start at 0, cut to whole numbers, stretched
+    from its smallest to its largest value. VOI LUTs and padding play no part.
 
     Raises:
         ReadError: A window of width 1 or less, or integers of 32 bits, for which that reader defines nothing.
@@ -140,8 +137,8 @@ def cxr_foundation_colour(frame: Frame) -> Painted:
 def mimic_jpg_grey(frame: Frame) -> Painted:
     """Return 8 bits as the files of MIMIC-CXR-JPG were made, before their JPEG compression of quality 95.
 
-    (stored - smallest) / largest of that × 255, cut to whole numbers; MONOCHROME1 inverted; histogram
-    equalised. No rescale, no window, no padding.
+    (stored - smallest) / largest of that × 255, cut to whole numbers; MONOCHROME1 inverted; histogram equalised. No
+    rescale, no window, no padding.
 
     Source: MIMIC-CXR-JPG 2.0.0 on PhysioNet, "Methods"; the equalisation is OpenCV's equalizeHist.
     """

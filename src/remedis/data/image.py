@@ -30,14 +30,13 @@ class Image:
     """One picture, or the frames of one file, as a profile made it. Never resized.
 
     Attributes:
-        pixels: (H, W, 3), or (F, H, W, 3) where the file holds several frames and no single one was asked
-            for; uint8 or uint16. The full range of the type is black to white: pixels / 255 or / 65535 is in
-            [0, 1].
+        pixels: (H, W, 3), or (F, H, W, 3) where the file holds several frames and no single one was asked for; uint8 or
+            uint16. The full range of the type is black to white: pixels / 255 or / 65535 is in [0, 1].
         source: The file's path as it was given, or the name of the bytes.
         profile: Name of the profile that made the pixels.
         steps: What each step did to the range, in order.
-        facts: What was found in the file, as plain values: format, size, bits, photometric interpretation,
-            window used … Names, birth dates and identifiers of the patient are never among them.
+        facts: What was found in the file, as plain values: format, size, bits, photometric interpretation, window used
+            … Names, birth dates and identifiers of the patient are never among them.
         frames: How many frames the file holds.
         spacing_mm: (between rows, between columns) in millimetres, where the file says so.
     """

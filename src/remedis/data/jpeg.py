@@ -28,8 +28,7 @@ def decode(data: bytes, where: str) -> Stored:
     """Return a JPEG's pixels: (1, H, W) of a grey file, else (1, H, W, 3), turned as its EXIF orientation says.
 
     Raises:
-        ReadError: The file is cut short, damaged, too large, or of a kind that is not decoded (12 bits,
-            lossless).
+        ReadError: The file is cut short, damaged, too large, or of a kind that is not decoded (12 bits, lossless).
     """
     import simplejpeg
 
@@ -76,8 +75,8 @@ def _decode_with_warning(data: bytes, colours: str, where: str) -> npt.NDArray[n
 def _from_inks(inks: npt.NDArray[np.uint8], data: bytes) -> npt.NDArray[np.uint8]:
     """Return (H, W, 3) light left by (H, W, 4) cyan, magenta, yellow and black ink, without a colour profile.
 
-    Files with Adobe's marker store 255 for no ink, others 0 (libjpeg's documentation, "CMYK"). Red is what cyan and black
-    let through, and so on: as Pillow converts the files that have the marker.
+    Files with Adobe's marker store 255 for no ink, others 0 (libjpeg's documentation, "CMYK"). Red is what cyan and
+    black let through, and so on: as Pillow converts the files that have the marker.
     """
     light = inks.astype(np.uint32) if _has_adobe_marker(data) else 255 - inks.astype(np.uint32)
     return ((light[..., :3] * light[..., 3:] * 2 + 255) // 510).astype(np.uint8)

@@ -1,9 +1,7 @@
-"""The distinct stored values of one grey frame, so that a curve is computed once a value and not once a
-pixel.
+"""The distinct stored values of one grey frame, so that a curve is computed once a value and not once a pixel.
 
-Every grey step (rescale, LUT, window, inversion, equalisation) is a function of the stored value alone. A
-frame of millions of pixels has at most some thousand values, so the steps run on those in float64 and are
-exact and quick.
+Every grey step (rescale, LUT, window, inversion, equalisation) is a function of the stored value alone. A frame of
+millions of pixels has at most some thousand values, so the steps run on those in float64 and are exact and quick.
 """
 
 from __future__ import annotations

@@ -52,19 +52,18 @@ def stored_range(meaning: Meaning) -> tuple[int, int]:
 
 
 def look_up(values: npt.NDArray[Any], table: Table) -> Floats:
-    """Return a table's outputs (PS3.3 C.11.1.1): inputs before the first give the first, after the last the
-    last.
+    """Return a table's outputs (PS3.3 C.11.1.1): inputs before the first give the first, after the last the last.
 
     Inputs that are no whole numbers (after a rescale by a fraction) are rounded, halves to even.
     """
     last = table.first + len(table.entries) - 1
     inputs = np.clip(np.rint(values), table.first, last).astype(np.int64) - table.first
-    return table.entries[inputs].astype(np.float64)
+    outputs: Floats = table.entries[inputs].astype(np.float64)
+    return outputs
 
 
 def window(values: Floats, meaning: Meaning, index: int = 0) -> Floats:
-    """Return values in [0, 1] through a window (PS3.3 C.11.2.1.2 and C.11.2.1.3): LINEAR, LINEAR_EXACT or
-    SIGMOID.
+    """Return values in [0, 1] through a window (PS3.3 C.11.2.1.2 and C.11.2.1.3): LINEAR, LINEAR_EXACT or SIGMOID.
 
     Args:
         values: In the modality's units.
@@ -72,8 +71,7 @@ def window(values: Floats, meaning: Meaning, index: int = 0) -> Floats:
         index: Which window.
 
     Raises:
-        ValueError: The function is not known, or the width is too small for it (1 for LINEAR, above 0 for
-            the others).
+        ValueError: The function is not known, or the width is too small for it (1 for LINEAR, above 0 for the others).
     """
     from pydicom.dataset import Dataset
     from pydicom.pixels import apply_windowing
@@ -104,8 +102,8 @@ def window_limits(meaning: Meaning, index: int = 0) -> tuple[float, float]:
 def equalise(levels: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """Return 8-bit values with a flat histogram, as OpenCV's equalizeHist makes them.
 
-    The lowest level becomes 0, the highest 255, and one between them the share of pixels above the lowest
-    that are not brighter than it, in single precision and rounded as there.
+    The lowest level becomes 0, the highest 255, and one between them the share of pixels above the lowest that are not
+    brighter than it, in single precision and rounded as there.
 
     Args:
         levels: (K,) 8-bit values, in any order, repeats allowed.

@@ -227,7 +227,7 @@ def write(table: pa.Table, path: Path, facts: Mapping[str, Any]) -> None:
 
 def with_facts(table: pa.Table, facts: Mapping[str, Any]) -> pa.Table:
     """Return the table with `facts` in its metadata."""
-    value = json.dumps({"format_version": FORMAT_VERSION, **facts}, ensure_ascii=False, default=str)
+    value = json.dumps({**facts, "format_version": FORMAT_VERSION}, ensure_ascii=False, default=str)
     return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: value.encode()})
 
 

@@ -69,8 +69,8 @@ def decode(data: bytes, where: str, frame: int | None) -> Stored:
     Args:
         data: The file's bytes.
         where: Its name, for messages.
-        frame: One page or frame, counted from 0; all of them without it. Pages of another size than the
-            first (the thumbnail and the label of a slide) are left out and listed in the facts.
+        frame: One page or frame, counted from 0; all of them without it. Pages of another size than the first (the
+            thumbnail and the label of a slide) are left out and listed in the facts.
 
     Raises:
         ReadError: The file cannot be decoded whole, or there is no such frame.

@@ -1,7 +1,7 @@
 """Profiles: named, versioned ways from stored pixels to the picture a network sees.
 
-A profile is two functions, for a grey frame and for one in colour. To add one: write them (`display` and
-`foreign` have examples), and give them a line in `PROFILES`.
+A profile is two functions, for a grey frame and for one in colour. To add one: write them (`display` and `foreign` have
+examples), and give them a line in `PROFILES`.
 """
 
 from __future__ import annotations

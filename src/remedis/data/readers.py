@@ -1,5 +1,4 @@
-"""From a file to an `Image`: finds out what the file is by its first bytes, has it decoded, and applies a
-profile.
+"""From a file to an `Image`: finds out what the file is by its first bytes, has it decoded, and applies a profile.
 
 Nothing here imports pydicom, Pillow or torch before a file needs it.
 """
@@ -39,10 +38,10 @@ def read(
     Args:
         path: JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM; what it is is told by its bytes, not by its name.
         profile: Name of a profile (`remedis.data.profiles.PROFILES`); `dicom-display` without it.
-        frame: One frame or page, counted from 0; without it all of them, with an axis of their own where the
-            file holds several. In a pack (.arrow), the number of the record.
-        region: (x, y, size): the square of `size` pixels whose upper left corner is column x, row y. It is
-            cut out after the profile, which sees the whole picture.
+        frame: One frame or page, counted from 0; without it all of them, with an axis of their own where the file holds
+            several. In a pack (.arrow), the number of the record.
+        region: (x, y, size): the square of `size` pixels whose upper left corner is column x, row y. It is cut out
+            after the profile, which sees the whole picture.
 
     Returns:
         An `Image` with pixels (H, W, 3) or (F, H, W, 3), uint8 or uint16.
@@ -134,8 +133,10 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
 
 
 def is_image_file(path: str | Path) -> bool:
-    """Return whether a file is to be looked at as an image: by its ending, or, where its name has none (or
-    only numbers, as in a UID), because it begins as DICOM does. No pixel is decoded."""
+    """Return whether a file is to be looked at as an image, by its ending; no pixel is decoded.
+
+    A name without an ending, or with numbers alone for one (a UID), counts where the file begins as DICOM does.
+    """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix in image_suffixes:
@@ -250,6 +251,16 @@ def _cut(pixels: npt.NDArray[Any], region: Region, name: str) -> npt.NDArray[Any
     return np.ascontiguousarray(pixels[..., y : y + size, x : x + size, :])
 
 
+def _exif_chunk(file: IO[bytes]) -> bytes | None:
+    """Return what the chunk eXIf of a PNG file holds, as Pillow keeps it (W3C PNG, third edition, 11.3.3.2)."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        if head[4:] == b"eXIf":
+            return b"Exif\0\0" + file.read(min(int.from_bytes(head[:4], "big"), 1 << 20))
+        file.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
+    return None
+
+
 def _size_by_pillow(file: IO[bytes]) -> tuple[int, int] | None:
     from PIL import Image as Pillow
 
@@ -259,7 +270,10 @@ def _size_by_pillow(file: IO[bytes]) -> tuple[int, int] | None:
         with quiet_pillow(), Pillow.open(file) as picture:
             tags = getattr(picture, "tag_v2", {})  # of TIFF, whose size Pillow tells as turned already
             width, height = (tags[256], tags[257]) if tags else picture.size
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            if picture.format == "PNG" and "exif" not in picture.info:
+                picture.info["exif"] = _exif_chunk(file)
+            # not the PNG class's own getexif, which decodes all pixels on its way to a chunk behind them
+            turned = Pillow.Image.getexif(picture).get(0x0112, 1) in (5, 6, 7, 8)
     except DAMAGE:
         return None
     return (height, width) if turned else (width, height)

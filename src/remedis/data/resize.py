@@ -1,9 +1,8 @@
 """Resizing a picture to the square that a network takes, with antialiasing and without losing bits.
 
-The filter is the triangle (bilinear, widened by the factor of reduction). It never goes above the brightest
-or below the darkest pixel around, so nothing is clipped; bicubic and Lanczos overshoot at edges, and a
-network is not fed their halos. It is what `torch.nn.functional.interpolate(mode="bilinear", antialias=True)`
-computes.
+The filter is the triangle (bilinear, widened by the factor of reduction). It never goes above the brightest or below
+the darkest pixel around, so nothing is clipped; bicubic and Lanczos overshoot at edges, and a network is not fed their
+halos. It is what `torch.nn.functional.interpolate(mode="bilinear", antialias=True)` computes.
 """
 
 from __future__ import annotations
@@ -20,14 +19,13 @@ FITS = ("squash", "pad", "crop")
 
 
 def resize(pixels: npt.NDArray[Any], size: int, fit: str = "squash") -> npt.NDArray[Any]:
-    """Return (size, size, 3) of the same type, antialiased; pixels of that size already are returned as they
-    are.
+    """Return (size, size, 3) of the same type, antialiased; pixels of that size already are returned as they are.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16.
         size: S, side of the square in pixels.
-        fit: `squash` resizes the whole picture, whatever its aspect; `pad` keeps the aspect and fills with
-            black on both sides; `crop` keeps the aspect and takes the middle square.
+        fit: `squash` resizes the whole picture, whatever its aspect; `pad` keeps the aspect and fills with black on
+            both sides; `crop` keeps the aspect and takes the middle square.
 
     Returns:
         (S, S, 3). Against the exact filter uint8 is within 1 (two roundings), uint16 within 1.

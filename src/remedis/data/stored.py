@@ -15,8 +15,7 @@ class Table:
 
     Attributes:
         entries: (n,) int64 outputs.
-        first: The input that maps to the first entry; lower inputs map there too, higher than the last to
-            the last.
+        first: The input that maps to the first entry; lower inputs map there too, higher than the last to the last.
         bits: Bits of an output: its nominal range is 0 … 2^bits - 1.
     """
 
@@ -27,8 +26,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the values of one frame mean. The defaults are those of an ordinary picture: brightness, black at
-    0.
+    """What the values of one frame mean. The defaults are those of an ordinary picture: brightness, black at 0.
 
     Attributes:
         bits: Stored bits of a sample.
@@ -60,8 +58,7 @@ class Stored:
     """The decoded frames of one file.
 
     Attributes:
-        pixels: (F, H, W) grey or (F, H, W, 3) red, green, blue; any integer type, or float where the file
-            holds floats.
+        pixels: (F, H, W) grey or (F, H, W, 3) red, green, blue; any integer type, or float where the file holds floats.
         meanings: What the values of each frame mean; one, where it is the same for all.
         alpha: (F, H, W) opacity on the scale of `pixels`, where a picture is transparent somewhere.
         medical: Whether it came from DICOM.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,38 @@ class Asked:
         }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a probe found, all labels together.
+
+    Attributes:
+        plans: Each label's parts.
+        probed: What came of each.
+        seen: From `seen_rows`.
+        cautions: Of all labels together.
+        size_alone: Label to the AUROC of image size and aspect, None where unknown.
+    """
+
+    plans: Sequence[Plan]
+    probed: Sequence[Probed]
+    seen: SeenRows
+    cautions: Sequence[str]
+    size_alone: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class SeenRows:
+    """What any label's model has seen.
+
+    Attributes:
+        keys: Of the rows that were seen, as `seen.remember` gives them.
+        words: (N,) for each row of the tested table `train`, `validation` or `no`.
+    """
+
+    keys: pa.Table
+    words: list[str]
+
+
 def noted(path: Path, out: Path) -> str:
     """Return how a path is written into the folder `out`.
 
@@ -89,8 +121,8 @@ def job_of(asked: Asked, source: Source, other: Source | None) -> Plain:
     return plain
 
 
-def seen_rows(plans: Sequence[Plan]) -> tuple[pa.Table, list[str]]:
-    """Return the keys of all rows that any label's model has seen, and what each row of the tested table was to it.
+def seen_rows(plans: Sequence[Plan]) -> SeenRows:
+    """Return which rows any label's model will have seen, among those learnt from and among those tested.
 
     In folds each row is scored by a model that has not seen it; of a split the tested part was seen by none.
 
@@ -104,7 +136,7 @@ def seen_rows(plans: Sequence[Plan]) -> tuple[pa.Table, list[str]]:
     }
     keys = seen.remember(source.table, parts, dataset=source.data_set, root=source.root)
     if other is None:
-        return keys, ["no"] * source.table.num_rows
+        return SeenRows(keys, ["no"] * source.table.num_rows)
     words = seen.recognise(other.table, keys, dataset=other.data_set, root=other.root)
     if all(words[row] != "no" for planned in plans for row in planned.parts.test):
         raise LeakError(
@@ -112,43 +144,33 @@ def seen_rows(plans: Sequence[Plan]) -> tuple[pa.Table, list[str]]:
             "name other embeddings",
             where=other.where,
         )
-    return keys, words
+    return SeenRows(keys, words)
 
 
-def write(folder: Path, asked: Asked, plans: Sequence[Plan], probed: Sequence[Probed], more: Plain) -> None:
-    """Write a probe's files into an empty folder.
-
-    Args:
-        folder: Where; it is moved to `asked.out` later.
-        asked: What was asked.
-        plans: Each label's parts.
-        probed: What came of each.
-        more: `cautions` of all labels together, `size_alone` by label.
-    """
-    source, tested_in = plans[0].source, plans[0].tested_in
-    keys, words = seen_rows(plans)
-    about = [
-        About(
-            str(source.job.get("encoder", "")), "", str(tested_in.job.get("manifest", "")), each.target.label,
-            seed=asked.settings.seed, patients=each.patients,
-        )
-        for each in probed
-    ]  # fmt: skip
-    saved.save_models({each.target.label: each.model for each in probed}, folder / saved.MODEL_NAME)
-    write_text(folder / RESULTS_NAME, csv_text(_result_rows(probed, about, asked.settings.methods)))
-    for method in asked.settings.methods:
-        table = predictions(probed, method, tested_in, words, asked.out)
+def write(folder: Path, asked: Asked, found: Found) -> None:
+    """Write a probe's files into an empty folder, which is moved to `asked.out` later."""
+    tested_in, methods = found.plans[0].tested_in, asked.settings.methods
+    saved.save_models({each.target.label: each.model for each in found.probed}, folder / saved.MODEL_NAME)
+    write_text(folder / RESULTS_NAME, csv_text(_result_rows(asked, found)))
+    for method in methods:
+        table = predictions(found.probed, method, tested_in, found.seen.words, asked.out)
         pq.write_table(table, folder / PREDICTIONS_NAMES[method], compression="zstd")
-    seen.save(keys, folder)
-    write_json(folder / saved.CONFIG_NAME, config_of(asked, plans, probed, more))
+    seen.save(found.seen.keys, folder)
+    write_json(folder / saved.CONFIG_NAME, config_of(asked, found))
 
 
-def _result_rows(probed: Sequence[Probed], about: Sequence[About], methods: Sequence[str]) -> list[Plain]:
+def _result_rows(asked: Asked, found: Found) -> list[Plain]:
+    """Return the rows of `results.csv`: label by label, method by method."""
+    encoder = str(found.plans[0].source.job.get("encoder", ""))
+    dataset = str(found.plans[0].tested_in.job.get("manifest", ""))
     return [
-        row | {"method": method}
-        for each, shared in zip(probed, about, strict=True)
-        for method in methods
-        for row in rows(each.figures[method], shared)
+        row
+        for each in found.probed
+        for method in asked.settings.methods
+        for row in rows(
+            each.figures[method],
+            About(encoder, method, dataset, each.target.label, seed=asked.settings.seed, patients=each.patients),
+        )
     ]
 
 
@@ -181,8 +203,9 @@ def rooted(table: pa.Table, source: Source, path: Path) -> pa.Table:
     return manifest.with_facts(table, facts)
 
 
-def config_of(asked: Asked, plans: Sequence[Plan], probed: Sequence[Probed], more: Plain) -> Plain:
+def config_of(asked: Asked, found: Found) -> Plain:
     """Return what `config.json` says."""
+    plans = found.plans
     source, other = plans[0].source, plans[0].other
     encoder = str(source.job.get("encoder", ""))
     return {
@@ -200,10 +223,10 @@ def config_of(asked: Asked, plans: Sequence[Plan], probed: Sequence[Probed], mor
         "data_set": source.data_set,
         "unit": plans[0].tested_in.units.name,
         "labels": [
-            entry_of(planned, each) | {"size_alone": more["size_alone"].get(each.target.label)}
-            for planned, each in zip(plans, probed, strict=True)
+            entry_of(planned, each) | {"size_alone": found.size_alone.get(each.target.label)}
+            for planned, each in zip(plans, found.probed, strict=True)
         ],
-        "cautions": more["cautions"],
+        "cautions": list(found.cautions),
         "versions": {"remedis": __version__, **{name: importlib.metadata.version(name) for name in _VERSIONS}},
         "job": job_of(asked, source, other),
     }

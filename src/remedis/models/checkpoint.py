@@ -176,15 +176,17 @@ def load_checkpoint(folder: Path) -> Encoder:
     """
     config = read_config(folder)
     ours = config.get("remedis")
-    if ours is None:
-        backbone, contract = open_folder(folder, read_weights(folder))
-        return Encoder(backbone, contract, folder.name, network=PREFIX + str(config.get("architecture"))).eval()
     try:
-        return _load_ours(folder, ours).eval()
+        return (_load_timms(folder, config) if ours is None else _load_ours(folder, ours)).eval()
     except CheckpointError as error:
         if str(error).startswith(str(folder)):
             raise
         raise CheckpointError(str(error), where=folder / CONFIG) from error
+
+
+def _load_timms(folder: Path, config: Mapping[str, Any]) -> Encoder:
+    backbone, contract = open_folder(folder, read_weights(folder))
+    return Encoder(backbone, contract, folder.name, network=PREFIX + str(config.get("architecture")))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

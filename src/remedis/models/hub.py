@@ -104,18 +104,22 @@ def _one_line(repo: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise UsageError(f"is no repository's name, OWNER/NAME was expected ({error})", where=repo) from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        reasons = {
-            401: "you or the repository are not known there; hf auth login or set HF_TOKEN, see the name",
-            403: "your token may not do this; see its rights on huggingface.co/settings/tokens",
-            404: "there is no such repository or revision; see the name, hf auth login where it is private",
-        }
-        reason = reasons.get(status, "the Hub refuses; try again later")
-        raise DownloadError(f"HTTP status {status}: {reason}", where=repo) from error
     except (HTTP_ERROR, OSError) as error:
         if isinstance(error, OSError) and is_full_disk(error):
             raise
-        raise DownloadError(
-            f"the Hub cannot be reached ({error}); see the connection and try again", where=repo
-        ) from error
+        raise DownloadError(_reason(error), where=repo) from error
+
+
+def _reason(error: Exception) -> str:
+    wrapped = error.__cause__  # the client looks into its cache after a failure, and complains of that
+    if isinstance(wrapped, HTTP_ERROR) and not isinstance(error, HfHubHTTPError):
+        error = wrapped
+    if not isinstance(error, HfHubHTTPError):
+        return f"the Hub cannot be reached ({error}); see the connection and try again"
+    status = error.response.status_code
+    reasons = {
+        401: "you or the repository are not known there; hf auth login or set HF_TOKEN, see the name",
+        403: "your token may not do this; see its rights on huggingface.co/settings/tokens",
+        404: "there is no such repository or revision; see the name, hf auth login where it is private",
+    }
+    return f"HTTP status {status}: {reasons.get(status, 'the Hub refuses; try again later')}"

@@ -8,33 +8,30 @@ from typing import Any
 from remedis.evaluate.intervals import FEW_UNITS
 from remedis.report.label_data import auroc_row
 from remedis.report.numbers import counted, figure, plural
+from remedis.report.shortcuts import TELLING
 
 Plain = dict[str, Any]
 CHANCE = 0.5
 UNSEEN = {"patients": "its patient", "images": "it"}
-_TELLING = 0.65
 _COLLECTION = "the figures are of a collection of images, not of a population; prevalence changes with the place"
-"""Above this AUROC, size and shape alone are worth a caution."""
 
 
-def answer(data: Plain, entry: Mapping[str, Any], *, encoder: str, size_alone: float | None) -> Plain:
+def answer(data: Plain, entry: Mapping[str, Any], *, encoder: str) -> Plain:
     """Return a label's answer: its number, what stands beside it, and what was compared with what.
 
     Args:
         data: From `label_data`.
-        entry: What the probe's settings say of the label.
+        entry: What the probe's settings say of the label; `size_alone` is the AUROC of image size and aspect, or None.
         encoder: Its name.
-        size_alone: AUROC of image size and aspect, if known.
     """
-    row = auroc_row(data)
-    knn = auroc_row(data, "knn")
+    size_alone = entry.get("size_alone")
+    row, knn = auroc_row(data), auroc_row(data, "knn")
     ladder = [{"name": "logistic regression", "kind": "main", **_limits(row)}]
     if knn["value"] is not None:
         ladder.append({"name": "nearest neighbours (kNN)", "kind": "beside", **_limits(knn)})
     if size_alone is not None:
         ladder.append({"name": "image size alone", "kind": "lone", "value": size_alone, "low": None, "high": None})
-    binary = data["kind"] == "binary"
-    units = data["unit_name"]
+    binary, units = data["kind"] == "binary", data["unit_name"]
     return {
         "question": f"{data['label']} = {data['positive']}" if binary and data["positive"] != "1" else data["label"],
         "metric": "AUROC" if binary else f"Mean AUROC of {len(data['classes'])} classes",
@@ -55,16 +52,16 @@ def _limits(row: Mapping[str, Any]) -> Plain:
 
 
 def _telling(size_alone: float | None) -> bool:
-    return size_alone is not None and size_alone >= _TELLING
+    return size_alone is not None and size_alone >= TELLING
 
 
 def _compared(data: Plain, entry: Mapping[str, Any], encoder: str) -> str:
     fitted, units = entry["counts"]["train"], str(data["unit_name"])
     who = counted(fitted["images"], "images")
-    if data["unit_name"] != "images":
-        who += f" of {counted(fitted['units'], data['unit_name'])}"
+    if units != "images":
+        who += f" of {counted(fitted['units'], units)}"
     how = {
-        "split": f"fitted on {who}; none of the tested {plural(data['unit_name'])} was among them",
+        "split": f"fitted on {who}; none of the tested {plural(units)} was among them",
         "external": f"fitted on {who}, tested on images from elsewhere",
         "nested-cv": f"in nested folds of {who}; each image was scored by a model that had not seen "
         f"{UNSEEN.get(units, 'its ' + units)}",
@@ -73,13 +70,13 @@ def _compared(data: Plain, entry: Mapping[str, Any], encoder: str) -> str:
 
 
 def cautions(answers: Sequence[Plain], datas: Sequence[Plain], facts: Plain) -> list[str]:
-    """Return what a reader must know, the most weighty first.
+    """Return what a reader must know as sentences, the most weighty first.
 
     Args:
         answers: From `answer`.
         datas: From `label_data`, in the same order.
-        facts: `simulated`, `untrained`, `seen` (tested rows that the model had seen), `sites`, `shared` (patients
-            or clusters on both sides), `of_probe` (the cautions that the probe itself gave).
+        facts: `simulated`, `untrained`, `seen` (tested rows that the model had seen), `sites`, `of_probe` (the
+            cautions that the probe itself gave).
     """
     found: list[tuple[int, str]] = []
     if facts["seen"]:
@@ -94,34 +91,35 @@ def cautions(answers: Sequence[Plain], datas: Sequence[Plain], facts: Plain) -> 
     found += [(6, text) for text in facts["of_probe"]]
     if len(facts["sites"]) == 1:
         found.append((7, "all tested images come from one site; another site can differ"))
-    found.append(
-        (
-            8,
-            _COLLECTION,
-        )
-    )
-    unique = dict.fromkeys(text for _, text in sorted(found, key=lambda pair: pair[0]))
+    found.append((8, _COLLECTION))
+    texts = dict.fromkeys(text for _, text in sorted(found, key=lambda pair: pair[0]))
     labels = tuple(data["label"] for data in datas)
-    return [text if text.startswith(labels) else text[0].upper() + text[1:] for text in unique]
+    return [_sentence(text, labels) for text in texts]
 
 
 def _of_label(said: Plain, data: Plain) -> list[tuple[int, str]]:
     found = []
     if data["units"] < FEW_UNITS:
-        found.append(
-            (
-                1,
-                f"the intervals rest on {counted(data['units'], data['unit_name'])}, too few to be believed",
-            )
-        )
+        words = counted(data["units"], data["unit_name"])
+        found.append((1, f"the intervals rest on {words}, too few to be believed"))
     if said["low"] is not None and said["low"] <= CHANCE <= said["high"]:
         found.append((2, f"the interval holds {CHANCE}, which is chance"))
+    if said["high"] is not None and said["high"] < CHANCE:
+        found.append((2, f"the whole interval lies below {CHANCE}: here the ranking is the wrong way round"))
     if _telling(said["size_alone"]):
+        reached = figure(said["size_alone"], 2)
         found.append(
             (
                 3,
-                f"width and height of the files alone reach AUROC {figure(said['size_alone'], 2)}, without a look at "
-                "any picture; the answer may rest on how images were taken and cut, not on what they show",
+                f"width and height of the files alone reach AUROC {reached}, without a look at any picture; the answer "
+                "may rest on how images were taken and cut, not on what they show",
             )
         )
     return found
+
+
+def _sentence(text: str, labels: tuple[str, ...]) -> str:
+    """Begin with a capital, save where a label's own name begins, and end with a full stop."""
+    named = any(text.startswith((f"{label}: ", f"{label} ")) for label in labels)
+    whole = text if named else text[:1].upper() + text[1:]
+    return whole if whole.endswith((".", "!", "?")) else f"{whole}."

@@ -10,7 +10,8 @@ INK, MUTED, RULE, ACCENT, PAPER, OTHER = "#010101", "#020202", "#030303", "#0404
 _NAMES = {INK: "ink", MUTED: "muted", RULE: "rule", ACCENT: "accent", PAPER: "paper", OTHER: "other"}
 
 # Okabe and Ito, Color Universal Design (2008). Blue is the accent, kept for the logistic probe; on dark paper it
-# changes places with the lighter blue. After the palette's six come darker or lighter kinds of three of them.
+# changes places with the lighter blue. Yellow is too faint on light paper, where the palette's black stands for it.
+# After the palette's own come darker or lighter kinds of three of them.
 ACCENT_LIGHT, ACCENT_DARK = "#0072B2", "#56B4E9"
 SERIES_LIGHT = (
     "#D55E00",
@@ -18,7 +19,7 @@ SERIES_LIGHT = (
     "#CC79A7",
     "#E69F00",
     "#56B4E9",
-    "#F0E442",
+    "#000000",
     "#7A3600",
     "#005C43",
     "#7D3C60",

@@ -10,17 +10,19 @@ import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from remedis.evaluate.calibration import Reliability
 from remedis.evaluate.metrics import Floats, Integers
 from remedis.report.bands import Curve
-from remedis.report.colours import MUTED
+from remedis.report.colours import MUTED, PAPER
 from remedis.report.svg import STYLE, inline
 
 SIDE = 4.1
 AXES = (0.13, 0.125, 0.84, 0.85)
 """Where the axes of a square figure lie in it: left, bottom, width, height. The page's script reads by it."""
 
+_LABEL = (-0.115, 0.5)  # of the y axis, where it leaves room for the numbers
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -50,7 +52,6 @@ def roc_figure(lines: Sequence[Line], *, name: str, description: str) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = _square("1 − specificity (false-positive rate)", "sensitivity (true-positive rate)")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
-        axes.text(0.63, 0.585, "chance", color=MUTED, fontsize=8.5, rotation=45, ha="center", va="top")
         for line in lines:
             _draw(axes, line)
         return inline(figure, name=name, title="ROC curve", description=description)
@@ -62,11 +63,6 @@ def precision_recall_figure(lines: Sequence[Line], *, prevalence: float | None, 
         figure, axes = _square("recall (sensitivity)", "precision (positive predictive value)")
         if prevalence is not None:
             axes.axhline(prevalence, color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
-            above = prevalence < 0.1
-            axes.text(
-                0.015, prevalence + (0.012 if above else -0.015), f"prevalence {prevalence:.2f}",
-                color=MUTED, fontsize=8.5, ha="left", va="bottom" if above else "top",
-            )  # fmt: skip
         for line in lines:
             _draw(axes, line, steps=True)
         return inline(figure, name=name, title="Precision-recall curve", description=description)
@@ -139,8 +135,10 @@ def _draw(axes: Any, line: Line, *, steps: bool = False) -> None:
             linewidth=0,
             zorder=1,
         )
-    style = {"color": line.colour, "linestyle": (0, (4, 2.5)) if line.dashed else "-", "zorder": 3}
-    style["linewidth"] = 1.4 if line.dashed else 1.9
+    style: dict[str, Any] = {
+        "color": line.colour, "linestyle": (0, (4, 2.5)) if line.dashed else "-", "zorder": 3,
+        "linewidth": 1.4 if line.dashed else 1.9,
+    }  # fmt: skip
     if steps:  # precision holds for the recall reached, backwards to the one before
         axes.plot(np.r_[0.0, curve.x], np.r_[curve.y[0], curve.y], drawstyle="steps-pre", **style)
     else:
@@ -151,15 +149,27 @@ def _draw_shares(axes: Any, lines: Sequence[Shares]) -> None:
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     for line in lines:
         filled = line.bins.count > 0
-        if not filled.any():
-            continue
-        x, y, count = line.bins.mean[filled], line.bins.share[filled], line.bins.count[filled]
-        if line.low is not None and line.high is not None:
-            axes.vlines(x, line.low[filled], line.high[filled], color=line.colour, alpha=0.5, linewidth=1.6)
-        axes.plot(x, y, color=line.colour, linewidth=1.0, alpha=0.35)
-        axes.scatter(x, y, s=16 + 90 * count / count.max(), color=line.colour, linewidth=0, zorder=3, alpha=0.95)
+        if filled.any():
+            _draw_points(axes, line, filled)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=_TICKS, yticks=_TICKS, ylabel="observed share")
     axes.set_xticklabels([])
+    axes.yaxis.set_label_coords(*_LABEL)
+
+
+def _draw_points(axes: Any, line: Shares, filled: NDArray[np.bool_]) -> None:
+    """Points as large as their bins; hollow ones where too few patients stand behind them for an interval."""
+    x, y, count = line.bins.mean[filled], line.bins.share[filled], line.bins.count[filled]
+    firm = np.ones(len(x), dtype=bool)
+    if line.low is not None and line.high is not None:
+        low, high = line.low[filled], line.high[filled]
+        firm = np.isfinite(low)
+        axes.vlines(x[firm], low[firm], high[firm], color=line.colour, alpha=0.55, linewidth=1.6)
+    else:
+        axes.plot(x, y, color=line.colour, linewidth=1.0, alpha=0.35)
+    size = 16 + 90 * count / count.max()
+    axes.scatter(x[firm], y[firm], s=size[firm], color=line.colour, linewidth=0, zorder=3, alpha=0.95)
+    hollow = {"facecolor": PAPER, "edgecolor": line.colour, "linewidth": 1.2, "zorder": 3}
+    axes.scatter(x[~firm], y[~firm], s=size[~firm], **hollow)
 
 
 def _draw_piles(axes: Any, piles: Sequence[Pile]) -> None:
@@ -179,4 +189,6 @@ def _draw_piles(axes: Any, piles: Sequence[Pile]) -> None:
         base = base + pile.counts
     axes.set(xlim=(-0.02, 1.02), xticks=_TICKS, ylabel="images")
     axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
+    axes.yaxis.set_label_coords(*_LABEL)
     axes.grid(visible=False, axis="x")

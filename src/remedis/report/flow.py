@@ -9,7 +9,7 @@ from remedis.report.naming import condition_shown
 from remedis.report.numbers import counted
 
 Plain = dict[str, Any]
-_PARTS = {
+PARTS = {
     "train": "learnt from",
     "validation": "chose the penalty",
     "test": "tested",
@@ -40,7 +40,13 @@ def flow(data: Plain, entry: Mapping[str, Any], source: Plain, other: Plain | No
 
 
 def source_facts(
-    name: str, facts: Mapping[str, Any], rows: int | None, conditions: Sequence[str], *, names: bool
+    name: str,
+    facts: Mapping[str, Any],
+    rows: int | None,
+    conditions: Sequence[str],
+    *,
+    names: bool,
+    before: Mapping[str, int] | None = None,
 ) -> Plain:
     """Return what a diagram needs to know of embeddings.
 
@@ -50,6 +56,7 @@ def source_facts(
         rows: Rows after the conditions, or None.
         conditions: `COLUMN=VALUE` that kept them.
         names: Whether identifying values are shown.
+        before: Reason and number of what the manifest itself left out.
     """
     job = facts.get("job", {})
     words = " and ".join(condition_shown(condition, names=names) for condition in conditions)
@@ -59,6 +66,7 @@ def source_facts(
         "rejected": facts.get("rejected", 0),
         "kept": rows,
         "conditions": words,
+        "before": [{"why": why, "count": count} for why, count in dict(before or {}).items() if count],
     }
 
 
@@ -67,7 +75,7 @@ def _diagram(source: Plain, left_out: Mapping[str, int], parts: list[Plain]) -> 
     steps: list[Plain] = []
     if source["listed"] is not None:
         unread = source["rejected"]
-        steps.append(_step(source["listed"], f"images listed in {source['name']}", {"could not be read": unread}))
+        steps.append(_step(source["listed"], f"images taken from {source['name']}", {"could not be read": unread}))
         embedded = source["listed"] - unread
         if source["kept"] is not None:
             steps.append(
@@ -80,7 +88,7 @@ def _diagram(source: Plain, left_out: Mapping[str, int], parts: list[Plain]) -> 
     known = source["kept"] if source["kept"] is not None else used + sum(left_out.values())
     if left_out or not steps:
         steps.append(_step(known, "images looked at for this label", left_out))
-    return {"steps": steps, "parts": parts, "used": used}
+    return {"before": source["before"], "steps": steps, "parts": parts, "used": used}
 
 
 def _step(images: int, name: str, out: Mapping[str, int]) -> Plain:
@@ -94,7 +102,7 @@ def _step(images: int, name: str, out: Mapping[str, int]) -> Plain:
 def _boxes(counts: Mapping[str, Any], wanted: Sequence[str], unit: str) -> list[Plain]:
     return [
         {
-            "name": _PARTS[part],
+            "name": PARTS[part],
             "tested": part in ("test", "folds"),
             "images": counts[part]["images"],
             "units_words": "" if unit == "images" else counted(counts[part]["units"], unit),

@@ -11,15 +11,20 @@ import numpy as np
 
 from remedis.evaluate.calibration import BINS, reliability
 from remedis.evaluate.metrics import Floats
+from remedis.report import examples
 from remedis.report.bands import Curve, precision_recall, reliability_band, roc, thinned
+from remedis.report.naming import path_shown
 from remedis.report.subgroups import subgroups
 from remedis.report.tested import Tested
 
 Plain = dict[str, Any]
 HISTOGRAM_BINS = 30
+_PATHS = ("encoder", "dataset")
 
 
-def label_data(tested: Tested, results: Sequence[Mapping[str, Any]], *, draws: int, seed: int) -> Plain:
+def label_data(
+    tested: Tested, results: Sequence[Mapping[str, Any]], *, draws: int, seed: int, names: bool = False
+) -> Plain:
     """Return everything that the page's charts and tables say of one label.
 
     Args:
@@ -27,6 +32,7 @@ def label_data(tested: Tested, results: Sequence[Mapping[str, Any]], *, draws: i
         results: Rows of `results.csv`, of any label.
         draws: Bootstrap draws for bands.
         seed: Of the draws.
+        names: Whether whole paths are shown.
     """
     counts = np.bincount(tested.codes, minlength=len(tested.classes))
     return {
@@ -38,7 +44,8 @@ def label_data(tested: Tested, results: Sequence[Mapping[str, Any]], *, draws: i
         "units": tested.unit_count,
         "unit_name": tested.unit_name,
         "class_counts": dict(zip(tested.classes, counts.tolist(), strict=True)),
-        "results": [dict(row) for row in results if row["label"] == tested.label],
+        "results": [_shown(row, names=names) for row in results if row["label"] == tested.label],
+        "confusion": confusion(tested),
         "prevalence": float(tested.truth.mean()) if tested.binary else None,
         "roc": _curves(tested, "roc", draws=draws, seed=seed),
         "precision_recall": _curves(tested, "precision_recall", draws=draws, seed=seed),
@@ -51,6 +58,22 @@ def label_data(tested: Tested, results: Sequence[Mapping[str, Any]], *, draws: i
             )
         ],
     }
+
+
+def _shown(row: Mapping[str, Any], *, names: bool) -> Plain:
+    return {key: path_shown(value, names=names) if key in _PATHS else value for key, value in row.items()}
+
+
+def confusion(tested: Tested) -> list[list[int]]:
+    """Return how many images of each true class (outer) were called each class (inner), in the order of `classes`.
+
+    Of two classes the second is called from a probability of 0.5 on, of several the likeliest.
+    """
+    called, _, _ = examples.predicted(tested.scores["logistic"])
+    count = len(tested.classes)
+    cells = np.bincount(tested.codes * count + called, minlength=count * count)
+    found: list[list[int]] = cells.reshape(count, count).tolist()
+    return found
 
 
 def auroc_row(data: Plain, method: str = "logistic") -> Plain:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
 
-_IDENTIFYING = ("image", "patient_id", "study_id", "series_id", "accession", "name")
+_IDENTIFYING = re.compile(r"(^|_)(image|file|path|patient|subject|person|name|accession|mrn|birth|dob|id|uid)($|_|\d)")
 HIDDEN = "…"
 
 
@@ -42,12 +41,13 @@ class Naming:
 
 def path_shown(path: Any, *, names: bool) -> str:
     """Return a path as it was typed, or its last part alone: folders above can be named after people."""
-    return str(path) if names else PurePath(str(path)).name or str(path)
+    text = str(path)
+    return text if names else re.split(r"[/\\]", text.rstrip("/\\"))[-1] or text
 
 
 def condition_shown(condition: str, *, names: bool) -> str:
-    """Return a condition `COLUMN=VALUE`, the value hidden where the column can identify a person."""
-    match = re.match(r"^(.*?)(!?=)(.*)$", condition)
-    if names or match is None or match[1].strip() not in _IDENTIFYING:
+    """Return a condition `COLUMN=VALUE`, the value hidden where the column's name says that it tells people apart."""
+    column, sign, _ = condition.partition("=")
+    if names or not sign or not _IDENTIFYING.search(column.strip(" !").lower()):
         return condition
-    return f"{match[1]}{match[2]}{HIDDEN}"
+    return f"{column}{sign}{HIDDEN}"

@@ -2,111 +2,127 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from remedis import __version__
+from remedis.data.embeddings import Embeddings
+from remedis.data.manifest import facts_of
 from remedis.report import methods
 from remedis.report.answer import answer, cautions
+from remedis.report.audited import findings
+from remedis.report.baseline import baseline
+from remedis.report.checklist import checklist
+from remedis.report.commands_shown import commands
 from remedis.report.flow import flow, source_facts
 from remedis.report.label_data import label_data, plain
 from remedis.report.numbers import counted, plural
 from remedis.report.picture_data import Sources, example_data, map_data, neighbour_data
 from remedis.report.probe_folder import ProbeFolder
-from remedis.report.trivial import size_alone
+from remedis.report.tested import Tested
 
 Plain = dict[str, Any]
 FORMAT = 1
+KIND = "report of a probe"
 NOTICE = "Research software, not a diagnostic device."
 
 
-def page_data(probe: ProbeFolder, *, names: bool) -> Plain:
+def page_data(probe: ProbeFolder, *, names: bool, report: Sequence[str] = ()) -> Plain:
     """Return everything that a probe's page shows.
 
     Args:
         probe: The opened folder.
         names: Whether paths, patients' numbers and identifying values are shown.
+        report: The words of the command that makes the page.
     """
-    config, facts = probe.config, (probe.train.facts if probe.train else {})
-    draws, seed = config["draws"], config["seed"]
+    seed = probe.config["seed"]
     sources = Sources.of(probe, names=names)
-    labels = []
-    for tested in probe.tested:
-        data = label_data(tested, probe.results, draws=draws, seed=seed)
-        data["flow"] = flow(data, probe.entry(tested.label), *_flow_sources(probe, names=names))
-        data["examples"] = example_data(probe, tested, sources, labels=len(probe.tested))
-        data["neighbours"] = neighbour_data(probe, tested, sources)
-        labels.append(data)
-    answers = [
-        answer(
-            data, probe.entry(data["label"]), encoder=methods.encoder_name(config, facts),
-            size_alone=size_alone(probe, tested),
-        )
-        for data, tested in zip(labels, probe.tested, strict=True)
-    ]  # fmt: skip
+    labels = [_label(probe, tested, sources, names=names) for tested in probe.tested]
     about = _about(probe)
-    return plain(
+    encoder = methods.encoder_name(probe.config, probe.facts)
+    answers = [
+        answer(data, probe.entry(data["label"]), encoder=f"an untrained {encoder}" if about["untrained"] else encoder)
+        for data in labels
+    ]
+    found_map = map_data(probe, sources, seed=seed)
+    found: Plain = plain(
         {
-            "format": FORMAT, "kind": "report of a probe", "remedis": __version__, "notice": NOTICE,
+            "format": FORMAT, "kind": KIND, "remedis": __version__, "notice": NOTICE,
             "names": names,
             **about,
-            "encoder": methods.encoder_name(config, facts),
+            "encoder": encoder,
             "dataset": _dataset(probe),
             "answers": answers,
             "cautions": cautions(answers, labels, about | {"of_probe": _of_probe(probe)}),
             "labels": labels,
-            "patients": _patients(probe, labels),
-            "map": map_data(probe, sources, seed=seed),
+            "patients": _patients(probe, labels, about["seen"]),
+            "audit": findings(probe),
+            "map": found_map,
             "embeddings_gone": probe.gone,
-            "made": methods.made(config, facts, labels, names=names),
+            "made": methods.made(probe, labels, names=names)
+            | {"commands": commands(probe, names=names, report=report)},
+            "checklist": checklist(external=probe.external, absent=() if found_map else ("neighbours",)),
         }
     )  # fmt: skip
+    return found
+
+
+def _label(probe: ProbeFolder, tested: Tested, sources: Sources, *, names: bool) -> Plain:
+    draws, seed = probe.config["draws"], probe.config["seed"]
+    data = label_data(tested, probe.results, draws=draws, seed=seed, names=names)
+    data["flow"] = flow(data, probe.entry(tested.label), *_flow_sources(probe, names=names))
+    data["baseline"] = baseline(probe, tested)
+    data["examples"] = example_data(probe, tested, sources, labels=len(probe.tested))
+    data["neighbours"] = neighbour_data(probe, tested, sources)
+    return data
 
 
 def _about(probe: ProbeFolder) -> Plain:
     everything = probe.predictions["logistic"]
     seen = everything["seen"].to_pylist() if "seen" in everything.column_names else []
     sites = everything["site"].unique().to_pylist() if "site" in everything.column_names else []
-    facts = probe.train.facts if probe.train else {}
     return {
-        "simulated": _simulated(probe),
-        "untrained": "untrained" in methods.encoder_name(probe.config, facts) or bool(facts.get("untrained")),
+        "simulated": any(_says_simulated(table) for table in _tables(probe)),
+        "untrained": bool(probe.facts.get("untrained") or probe.card.get("trained") is False),
         "seen": sum(word in ("train", "validation") for word in seen),
         "sites": sorted(str(site) for site in sites if site is not None),
     }
 
 
-def _simulated(probe: ProbeFolder) -> bool:
-    tables = [probe.predictions["logistic"], *(found.table for found in (probe.train, probe.test) if found)]
-    return any(_says_simulated(table) for table in tables)
+def _tables(probe: ProbeFolder) -> list[pa.Table]:
+    return [probe.predictions["logistic"], *(found.table for found in (probe.train, probe.test) if found)]
 
 
 def _says_simulated(table: pa.Table) -> bool:
     if "simulated" in table.column_names:
         return any(value in (True, 1, "1", "true", "True", "yes") for value in table["simulated"].unique().to_pylist())
-    try:
-        facts = json.loads((table.schema.metadata or {}).get(b"remedis", b"{}"))
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        return False
-    return isinstance(facts, dict) and bool(facts.get("simulated"))
+    return bool(facts_of(table).get("simulated"))
 
 
 def _dataset(probe: ProbeFolder) -> str:
-    train = methods.dataset_name(probe.config, probe.train.facts if probe.train else {})
+    train = _data_set(probe.config.get("data_set"), probe.train, probe.config.get("manifest"))
     if not probe.external:
         return train
-    return f"{train} → {methods.dataset_name({}, probe.test.facts if probe.test else {})}"
+    return f"{train} → {_data_set(None, probe.test, probe.config.get('test_manifest'))}"
+
+
+def _data_set(name: Any, found: Embeddings | None, manifest_path: Any) -> str:
+    """Return the data set's own name, else the name of its manifest."""
+    facts = found.facts if found else {}
+    return str(name or facts.get("data_set") or methods.manifest_name(facts, manifest_path))
 
 
 def _flow_sources(probe: ProbeFolder, *, names: bool) -> tuple[Plain, Plain | None]:
     conditions = tuple(probe.config.get("where", ()))
     found = []
-    for embeddings in (probe.train, probe.test if probe.external else None):
+    for embeddings, key in ((probe.train, "manifest"), (probe.test, "test_manifest")):
         facts = embeddings.facts if embeddings else {}
         rows = embeddings.table.num_rows if embeddings and conditions else None
-        found.append(source_facts(methods.dataset_name(probe.config, facts), facts, rows, conditions, names=names))
+        name = methods.manifest_name(facts, probe.config.get(key))
+        before = facts_of(embeddings.table).get("left_out") if embeddings else None
+        found.append(source_facts(name, facts, rows, conditions, names=names, before=before))
     return found[0], found[1] if probe.external else None
 
 
@@ -116,29 +132,38 @@ def _of_probe(probe: ProbeFolder) -> list[str]:
     return list(dict.fromkeys([*own, *probe.config.get("cautions", ())]))
 
 
-def _patients(probe: ProbeFolder, labels: list[Plain]) -> list[str]:
+def _patients(probe: ProbeFolder, labels: list[Plain], seen: int) -> list[str]:
     """Return what can be said of patients: how many images each has, and that none stands on both sides."""
     data, lines = labels[0], []
-    for found in (probe.train, probe.test if probe.external else None):
-        if found is None:
-            continue
-        table = found.table
-        if "patient_id" not in table.column_names or table["patient_id"].null_count == table.num_rows:
-            lines.append("No patient is named: each image counts as a patient of its own, and the intervals are too narrow "
-                         "where one patient has several.")  # fmt: skip
-        elif table["patient_id"].null_count:
-            lines.append(
-                f"{counted(table['patient_id'].null_count, 'images')} have no patient; each counts as its own."
-            )
     unit = data["unit_name"]
+    for found in (probe.train, probe.test if probe.external else None):
+        if found is not None:
+            lines += _unnamed(found.table, clustered=bool(probe.config.get("cluster")))
     if unit != "images":
         lines.append(
             f"Intervals draw whole {plural(unit)}: {data['n']:,} tested images of {counted(data['units'], unit)} "
             f"({data['n'] / data['units']:.1f} images each on average)."
         )
-    evaluation = probe.config["labels"][0]["evaluation"]
-    if evaluation == "split":
-        lines.append("A patient who stood in two parts would have been refused, so none does.")
-    if evaluation == "nested-cv":
-        lines.append("Folds keep all images of one unit together.")
+    lines.append(
+        {
+            "split": "A patient who stood in two parts would have been refused, so none does.",
+            "nested-cv": f"Folds keep all images of one of the {plural(unit)} together."
+            if unit != "images"
+            else "Each image is in one fold.",
+            "external": "The tested images are another set; rows that the probe had seen are recognised by image and "
+            f"patient, {seen:,} of {probe.predictions['logistic'].num_rows:,} were.",
+        }[probe.config["labels"][0]["evaluation"]]
+    )
     return list(dict.fromkeys(lines))
+
+
+def _unnamed(table: pa.Table, *, clustered: bool) -> list[str]:
+    unnamed = table["patient_id"].null_count if "patient_id" in table.column_names else table.num_rows
+    if not unnamed:
+        return []
+    if unnamed < table.num_rows:
+        return [f"{counted(unnamed, 'images')} have no patient; each counts as its own."]
+    if clustered:
+        return ["No patient is named; one patient can have images in several of the groups that are kept whole."]
+    return ["No patient is named: each image counts as a patient of its own, and the intervals are too narrow where "
+            "one patient has several."]  # fmt: skip

@@ -15,6 +15,7 @@ from remedis.evaluate.parts import split_words, units_of
 from remedis.evaluate.targets import UNKNOWN, values_of
 from remedis.report import examples, projection
 from remedis.report.naming import Naming
+from remedis.report.part_rows import train_codes
 from remedis.report.probe_folder import ProbeFolder
 from remedis.report.tested import Tested
 
@@ -129,18 +130,6 @@ def _queries(tested: Tested) -> list[int]:
     chosen = examples.choose(tested.scores["logistic"], tested.codes, tested.units, count=NEIGHBOUR_QUERIES)
     wrong = chosen.wrong[: NEIGHBOUR_QUERIES // 2]
     return chosen.right[: NEIGHBOUR_QUERIES - len(wrong)] + wrong
-
-
-def train_codes(probe: ProbeFolder, tested: Tested) -> Integers:
-    """Return the class of each row of the training table that was learnt from, `UNKNOWN` for the others."""
-    assert probe.train is not None
-    texts, codes = values_of(probe.train.table, tested.label)
-    place = np.array([tested.classes.index(text) if text in tested.classes else UNKNOWN for text in texts] + [UNKNOWN])
-    found = place[codes]
-    words = split_words(probe.train.table)
-    if words is not None:
-        found = np.where(np.array([word == "train" for word in words]), found, UNKNOWN)
-    return found
 
 
 def _other_patients(probe: ProbeFolder, tested: Tested, rows: Integers, known: Integers) -> Any:

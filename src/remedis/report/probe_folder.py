@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,16 @@ from remedis.data.embeddings import Embeddings
 from remedis.data.files import read_json
 from remedis.errors import InputError, RemedisError
 from remedis.evaluate.metrics import Integers
+from remedis.evaluate.saved import FORMAT
 from remedis.report.tested import Tested, tested_rows
 
 CONFIG, RESULTS = "config.json", "results.csv"
 PREDICTIONS = {"logistic": "predictions.parquet", "knn": "predictions_knn.parquet"}
 _NUMBERS = ("label_fraction", "value", "low", "high", "low_delong", "high_delong")
+_WORDS = ("label", "method", "class", "metric")
 _COUNTS = ("seed", "n", "n_patients")
+_SETTINGS = ("embeddings", "draws", "seed", "encoder")
+_OF_A_LABEL = ("label", "classes", "score_columns", "evaluation", "counts", "left_out", "strength", "class_counts")
 _PLACE = ("image", "frame", "x", "y", "size")
 
 
@@ -40,6 +44,7 @@ class ProbeFolder:
         test: The embeddings that were tested, the same object where they are the same.
         places: Each prediction's row in `test`.
         gone: Why there are no embeddings, in words; empty where there are.
+        card: What the encoder's folder says of its weights, where it still lies there with the same hash.
     """
 
     path: Path
@@ -51,6 +56,12 @@ class ProbeFolder:
     test: Embeddings | None
     places: Integers | None
     gone: str
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the embeddings that were learnt from say of themselves; empty where they are gone."""
+        return self.train.facts if self.train else {}
 
     def entry(self, label: str) -> Mapping[str, Any]:
         """Return what the settings say of one label."""
@@ -83,14 +94,34 @@ def open_probe(folder: Path) -> ProbeFolder:
         for entry in config["labels"]
     ]  # fmt: skip
     train, test, places, gone = _embeddings(folder, config, predictions["logistic"])
-    return ProbeFolder(folder, config, _results(folder), tested, predictions, train, test, places, gone)
+    card = _card(folder, config)
+    return ProbeFolder(folder, config, _results(folder), tested, predictions, train, test, places, gone, card)
 
 
 def _config(folder: Path) -> dict[str, Any]:
     config = read_json(folder / CONFIG)
     if not isinstance(config, dict) or config.get("kind") != "probe" or not config.get("labels"):
         raise InputError(f"a probe was expected, {CONFIG} is of something else; run remedis probe", where=folder)
+    if not isinstance(config.get("format"), int) or config["format"] > FORMAT:
+        raise InputError(
+            f"the probe has format {config.get('format')}, this version reads {FORMAT}; update remedis", where=folder
+        )
+    lacking = [key for key in _SETTINGS if key not in config]
+    lacking += [key for entry in config["labels"] for key in _OF_A_LABEL if key not in entry]
+    if lacking:
+        raise InputError(f"{CONFIG} lacks {lacking[0]!r}; run remedis probe again", where=folder)
     return config
+
+
+def _card(folder: Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a checkpoint says of its weights, nothing where it is gone or holds others by now."""
+    path = folder / str(config.get("encoder_at") or "") / CONFIG
+    try:
+        card = read_json(path).get("remedis") if config.get("encoder_at") and path.is_file() else None
+    except (RemedisError, OSError, AttributeError):
+        return {}
+    same = isinstance(card, dict) and card.get("weights_sha256") == config.get("encoder_hash")
+    return card if isinstance(card, dict) and same else {}
 
 
 def _predictions(folder: Path) -> dict[str, pa.Table]:
@@ -107,14 +138,19 @@ def _predictions(folder: Path) -> dict[str, pa.Table]:
 
 
 def _results(folder: Path) -> list[dict[str, Any]]:
-    with (folder / RESULTS).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with (folder / RESULTS).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{RESULTS} is no CSV file ({error}); run remedis probe again", where=folder) from error
+    lacking = [name for name in (*_WORDS, *_NUMBERS, *_COUNTS) if not rows or name not in rows[0]]
+    if lacking:
+        raise InputError(f"{RESULTS} has no column {lacking[0]!r}; run remedis probe again", where=folder)
     try:
         return [{name: _value(name, cell) for name, cell in row.items()} for row in rows]
-    except ValueError as error:
-        raise InputError(
-            f"a number was expected in {RESULTS} ({error}); run remedis probe again", where=folder
-        ) from error
+    except (TypeError, ValueError) as error:
+        message = f"a number was expected in {RESULTS} ({error}); run remedis probe again"
+        raise InputError(message, where=folder) from error
 
 
 def _value(name: str, cell: str) -> str | float | int | None:
@@ -134,7 +170,8 @@ def _embeddings(
         test = _read(folder, config["test"], config.get("where", ())) if config.get("test") else train
     except (RemedisError, KeyError, OSError) as error:
         return None, None, None, f"the embeddings could not be opened again ({type(error).__name__})"
-    places = match(predictions, test.table)
+    known = {found.facts.get("encoder_hash") for found in (train, test)} == {config.get("encoder_hash")}
+    places = match(predictions, test.table) if known else None
     if places is None:
         return None, None, None, "the embeddings are no longer those that were probed"
     return train, test, places, ""

@@ -11,6 +11,9 @@ from remedis.evaluate.intervals import plain
 from remedis.evaluate.logistic import fit
 from remedis.evaluate.metrics import Booleans, Floats, Integers, Ranking
 
+TELLING = 0.65
+"""From this AUROC on, size and shape alone are worth a caution."""
+
 _STRENGTH = 1.0
 _FOLDS = 5
 

@@ -21,7 +21,7 @@ _AGES = (
     (60, 75, "60 to 74"),
     (75, 200, "75 and over"),
 )
-_SEXES = {"F": "female", "M": "male"}
+SEXES = {"F": "female", "M": "male"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _groups(table: pa.Table) -> Iterator[tuple[str, list[tuple[str, Integers]]]]
 
 def _values(table: pa.Table, column: str) -> list[tuple[str, Integers]]:
     texts, codes = values_of(table, column)
-    names = [_SEXES.get(text, text) if column == "sex" else text for text in texts]
+    names = [SEXES.get(text, text) if column == "sex" else text for text in texts]
     groups = [(name, np.flatnonzero(codes == place)) for place, name in enumerate(names)]
     unknown = np.flatnonzero(codes == UNKNOWN)
     return groups + ([("not given", unknown)] if len(unknown) and groups else [])

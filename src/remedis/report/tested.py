@@ -99,15 +99,25 @@ def tested_rows(
         raise InputError(f"predictions.parquet has no score for label {label!r}; run remedis probe again", where=where)
     units, _ = units_of(table, cluster, where=where).among(rows)
     own = table.take(rows)
-    scores = {method: _scores(found.take(rows), columns) for method, found in predictions.items()}
+    scores = {method: _scores(found, columns, rows, f"predictions of {method}", where) for method, found in predictions.items()}
     return Tested(
         label, classes, own, rows, _codes(own, label, classes, where), scores, units,
         units_of(table, cluster, where=where).name,
     )  # fmt: skip
 
 
-def _scores(table: pa.Table, columns: list[str]) -> Floats:
-    values = np.stack([table[name].to_numpy(zero_copy_only=False) for name in columns], axis=1).astype(np.float64)
+def _scores(table: pa.Table, columns: list[str], rows: Integers, what: str, where: str) -> Floats:
+    lacking = [name for name in columns if name not in table.column_names]
+    if lacking or table.num_rows <= rows.max():
+        found = f"no column {lacking[0]!r}" if lacking else f"{table.num_rows:,} rows, too few"
+        raise InputError(f"the {what} have {found}; run remedis probe again", where=where)
+    try:
+        own = table.select(columns).take(rows)
+        values = np.stack([own[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in columns], axis=1)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"the {what} are no numbers ({error}); run remedis probe again", where=where) from error
+    if not ((values >= 0) & (values <= 1)).all():  # false of NaN too
+        raise InputError(f"the {what} are not all from 0 to 1, as probabilities are; run remedis probe again", where=where)
     return values[:, 0] if len(columns) == 1 else values
 
 

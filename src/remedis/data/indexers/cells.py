@@ -12,9 +12,9 @@ import pyarrow as pa
 TEXT = frozenset({"image", "patient_id", "study_id", "series_id", "site", "split", "view", "sex"})
 """Columns that stay text even where every cell is a number; names that end in `id` do too."""
 
-_WHOLE = re.compile(r"-?(0|[1-9]\d*)")
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([DWMY]?)", re.I)
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([DWMY]?)", re.I | re.ASCII)
 _A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0, "": 1.0}
 _FEMALE = frozenset({"f", "female", "woman", "w", "weiblich", "femme", "mujer"})
 _MALE = frozenset({"m", "male", "man", "männlich", "homme", "hombre"})
@@ -30,7 +30,7 @@ def typed(name: str, column: pa.Array) -> pa.Array:
     if name in TEXT or re.search(r"(^|_)id$", name, re.I) or not texts:
         return column
     if all(_WHOLE.fullmatch(text) and text != "-0" for text in texts):
-        return column.cast(pa.int64()) if all(abs(int(text)) < 1 << 63 for text in texts) else column
+        return column.cast(pa.int64()) if all(-(1 << 63) <= int(text) < 1 << 63 for text in texts) else column
     if all(_NUMBER.fullmatch(text) and _survives(text) for text in texts):
         return pa.array([None if text is None else float(text) for text in column.to_pylist()], pa.float64())
     return column

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,13 +117,13 @@ def age_of(dataset: Any) -> float | None:
 def _between(birth: str, study: str) -> float | None:
     """Return whole years from birth to study, below one year to the tenth."""
     try:
-        days = (_date(study) - _date(birth)).days
+        first, last = _date(birth), _date(study)
     except ValueError:
         return None
-    age = days / 365.2425
-    if age < 0:
+    if last < first:
         return None
-    return float(math.floor(age)) if age >= 1 else round(age, 1)
+    whole = last.year - first.year - ((last.month, last.day) < (first.month, first.day))
+    return float(whole) if whole else round((last - first).days / 365.25, 1)
 
 
 def _date(text: str) -> datetime.date:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+import posixpath
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from remedis.errors import ManifestError
 
@@ -20,12 +21,10 @@ class Files:
 
     def __init__(self, folder: Path, names: Sequence[str], table: Path) -> None:
         self._folder, self._table = folder.resolve(), table.resolve().parent
-        self._by_end: dict[str, list[str]] = {}
-        self._bare: dict[str, list[str]] = {}
-        for name in names:
-            bare = _bare(name)
-            self._by_end.setdefault(name.rpartition("/")[2], []).append(name)
-            self._bare.setdefault(bare.rpartition("/")[2], []).append(name)
+        self._names = list(names)
+        self._whole = {name: [name] for name in names}
+        self._bare = _grouped(names, _bare)
+        self._tails: dict[tuple[bool, int], dict[str, list[str]]] = {}
 
     def named(self, value: str) -> list[str]:
         """Return the files that a value may mean, by the first of these that finds any.
@@ -34,20 +33,26 @@ class Files:
         path without the file's ending; its path once leading folders, such as a release's name, are taken off.
         """
         plain = value.replace("\\", "/").removeprefix("./")
-        last = plain.rpartition("/")[2]
-        whole, bare = self._by_end.get(last, []), self._bare.get(last, [])
-        exact = {plain, self._from(self._folder, plain), self._from(self._table, plain)}
-        return (
-            [name for name in whole if name in exact]
-            or [name for name in whole if _ends(name, plain)]
-            or [name for name in bare if _ends(_bare(name), plain)]
-            or [name for name in whole if _ends(plain, name)]
-            or [name for name in bare if _ends(plain, _bare(name))]
-        )
+        for path in (plain, self._from(self._folder, plain), self._from(self._table, plain)):
+            if path in self._whole:
+                return [path]
+        return self._ending_in(plain, bare=False) or self._ending_in(plain, bare=True) or self._stripped(plain)
+
+    def _ending_in(self, value: str, *, bare: bool) -> list[str]:
+        """Return the files whose path ends in the value, component by component."""
+        key = (bare, value.count("/") + 1)
+        if key not in self._tails:  # made for the few depths that a table has, so that a look-up costs nothing
+            self._tails[key] = _grouped(self._names, lambda name: _tail(_bare(name) if bare else name, key[1]))
+        return self._tails[key].get(value, [])
+
+    def _stripped(self, value: str) -> list[str]:
+        parts = value.split("/")
+        ends = ["/".join(parts[start:]) for start in range(1, len(parts))]
+        return next((found for end in ends if (found := self._whole.get(end) or self._bare.get(end))), [])
 
     def _from(self, base: Path, value: str) -> str:
         """Return a path from `base` (or an absolute one) as a path from the folder."""
-        return os.path.relpath(os.path.normpath(base / value), self._folder).replace(os.sep, "/")
+        return os.path.relpath(os.path.join(base, value), self._folder).replace(os.sep, "/")  # noqa: PTH118  # quicker
 
     def describe(self, value: str) -> str:
         """Return why a value names no image."""
@@ -56,11 +61,18 @@ class Files:
 
 
 def _bare(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+    return posixpath.splitext(name)[0]
 
 
-def _ends(name: str, end: str) -> bool:
-    return name == end or name.endswith("/" + end)
+def _tail(name: str, components: int) -> str:
+    return "/".join(name.split("/")[-components:])
+
+
+def _grouped(names: Sequence[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(key(name), []).append(name)
+    return found
 
 
 def match_rows(values: Sequence[str | None], files: Files, *, table: Path, column: str, folder: Path) -> list[str]:

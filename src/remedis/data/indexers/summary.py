@@ -85,7 +85,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     people = counted(found["patients"], "patient") if found["patients"] is not None else "no patient_id"
     parts = " · ".join(f"{part} {count:,}" for part, count in found["split"].items())
     what = f"{counted(found['images'], 'image')}, {people}, {f'split {parts}' if parts else 'no split'}"
-    left_out = " · ".join(f"{count:,} {reason}" for reason, count in found["left_out"].items()) or "nothing"
+    left_out = " · ".join(f"{reason} {count:,}" for reason, count in found["left_out"].items()) or "nothing"
     labels = _labels(found["labels"], found["images"])
     return [what, f"{labels}          left out: {left_out}" if len(labels + left_out) < 90 else labels] + (
         [f"left out: {left_out}"] if len(labels + left_out) >= 90 else []

@@ -65,7 +65,7 @@ SITES = {
             scatter=0.08,
             scatter_bedside=0.2,
             blur_mm=0.25,
-            compression=0.35,
+            compression=0.22,
             centre=0.5,
             slope=0.55,
             margin_mm=9.0,
@@ -129,7 +129,8 @@ def _displayed(seen: Array, field: Array, exam: Exam) -> npt.NDArray[np.uint16]:
     written = markers.written(exam, size, with_side=not site.lead)
     curve = curve * (1 - markers.label(size))
     curve = curve + written * (np.float32(0.99) - curve)
-    return np.rint(np.float32(TOP) * curve).astype(np.uint16)
+    result: npt.NDArray[np.uint16] = np.rint(np.float32(TOP) * curve).astype(np.uint16)
+    return result
 
 
 def beam_field(exam: Exam, size: int) -> Array:

@@ -14,7 +14,7 @@ from remedis.data.phantoms.population import Exam, generator
 
 APEX_X = 47.0  # where the top of a lung lies, from the midline
 CAVITY_MM = 252.0  # from the top of the lungs to where the ribs are widest
-LARGEST_HEART = 0.5  # so much wider is a heart of severity 1
+LARGEST_HEART = 0.42  # so much wider is a heart of severity 1
 LIVER_MM = 15.0  # below its dome, the diaphragm has closed the beam's whole way
 AP_HEART = 1.1  # a heart farther from the detector is drawn larger
 
@@ -68,10 +68,10 @@ class Body:
             depth=size * (212 + 8 * own[5] + 55 * patient.habitus),
             wall=31 + 2 * abs(own[6]) + 15 * max(patient.habitus, -0.4),
             lung_depth=size * (150 + 6 * own[7]) * (0.93 if bedside else 1.0),
-            heart=size * (1 + 0.04 * own[8]) * (AP_HEART if bedside else 1.0) * (1 - 0.02 * breath[1]),
+            heart=0.96 * size * (1 + 0.04 * own[8]) * (AP_HEART if bedside else 1.0) * (1 - 0.02 * breath[1]),
             heart_angle=0.72 + 0.08 * own[9] - 0.1 * bedside,
             knob=13.5 + 0.09 * (patient.age - 40),
-            breast=max(0.0, 24 + 16 * patient.habitus + 4 * own[1]) if woman else 0.0,
+            breast=max(0.0, 15 + 9 * patient.habitus + 2 * own[1]) if woman else 0.0,
             gas=max(0.0, 15 + 9 * breath[1] + 6 * own[6]),
         )
 
@@ -134,7 +134,7 @@ def chest(grid: Grid, body: Body, cardiomegaly: float = 0.0) -> Chest:
     """
     across, side = np.abs(grid.x), np.sign(grid.x)
     level = (grid.y - np.float32(body.apex)) * np.float32(1 / CAVITY_MM)
-    outer, inner = _borders(level, body)
+    outer, inner = borders(level, body)
     share = (across - inner) / (outer - inner)
     below = grid.y - _dome(across, side, body)
     full = np.sqrt(chord(2 * share - 1)) * (level > 0)
@@ -150,7 +150,7 @@ def chest(grid: Grid, body: Body, cardiomegaly: float = 0.0) -> Chest:
     return Chest(grid, body, side, reach, share, below, total, lung, air, lungs, heart > 0)
 
 
-def _borders(level: Array, body: Body) -> tuple[Array, Array]:
+def borders(level: Array, body: Body) -> tuple[Array, Array]:
     """Return the distance of the ribs and of the inner border from the midline, by level (0 at the apex)."""
     inside = np.clip(level, 0, 1)
     inner = (12 - APEX_X) * np.sqrt(np.minimum(inside / np.float32(0.09), 1)) + np.float32(APEX_X)
@@ -197,7 +197,7 @@ def _breast(grid: Grid, across: Array, body: Body) -> Array:
     centre = np.float32(62 + 0.4 * body.breast)
     x, y = (across - np.float32(0.62 * body.half_width)) / 62, (grid.y - centre) / 58
     round_ = np.sqrt(np.maximum(1 - x * x - y * y, 0))
-    return np.float32(1.3 * body.breast) * round_ * ramp((y + 1) / np.float32(1.1))
+    return np.float32(1.2 * body.breast) * round_ * ramp((y + 1) / np.float32(1.6))
 
 
 def mediastinum(grid: Grid, body: Body, cardiomegaly: float) -> tuple[Array, Array]:
@@ -216,19 +216,20 @@ def _heart(grid: Grid, body: Body, cardiomegaly: float) -> Array:
     size = body.heart
     floor = sum(body.domes) / 2 + 8
     right = size * (1 + 0.35 * (grown - 1))
-    atrium = mound(grid, (-7 * right, floor - 58 * size), (38 * right, 72 * size))
+    atrium = mound(grid, (-7 * right, floor - 52 * size), (38 * right, 66 * size))
     centre = (21 * size * (1 + 0.8 * (grown - 1)), floor - 50 * size)
     ventricle = mound(grid, centre, (76 * size * grown, 46 * size * (1 + 0.6 * (grown - 1))), body.heart_angle)
     depth = np.float32(112 * size)
-    atrium *= np.float32(0.9) * depth
-    ventricle *= depth
-    return np.maximum(atrium, ventricle, out=atrium)
+    foot = mound(grid, (18 * grown, floor - 6 * size), (56 * size * grown, 26 * size))
+    result: Array = np.maximum(np.maximum(np.float32(0.9) * atrium, ventricle), np.float32(0.8) * foot)
+    result *= depth
+    return result
 
 
 def _great_vessels(grid: Grid, body: Body) -> Array:
     """Return the mediastinum's thickness without the heart: upper part, aorta, pulmonary trunk, hila."""
-    knob = np.float32(body.knob)
-    level = np.float32(-76 + 0.12 * (60 - body.exam.patient.age))
+    knob = body.knob
+    level = -76 + 0.12 * (60 - body.exam.patient.age)
     width = 22 + 30 * ramp((-105 - grid.y) / 60) + 5 * ramp((grid.y + 60) / 60)
     result: Array = 120 * chord((grid.x + 3) / width)
     descending = chord((grid.x - np.float32(14)) / (np.float32(0.85) * knob)) * ramp((grid.y - level) / 20)

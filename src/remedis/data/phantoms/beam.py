@@ -1,7 +1,7 @@
 """From thicknesses to what reaches the detector: Beer-Lambert's law, scatter, quanta.
 
-Attenuation coefficients: NIST, J. H. Hubbell and S. M. Seltzer, NISTIR 5632, tables 3 and 4 (ICRU-44 soft tissue, lung
-and cortical bone), at 60 keV, about the mean energy of a filtered 120 kV beam behind a chest.
+Attenuation coefficients: NIST, J. H. Hubbell and S. M. Seltzer, NISTIR 5632, table 4 (ICRU-44 soft tissue, lung and
+cortical bone), at 60 keV, about the mean energy of a filtered 120 kV beam behind a chest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VISIBLE = 0.03  # a change of the line integral that counts as belonging to a fi
 
 
 def line_integral(chest: Chest, bone: Array) -> Array:
-    """Return (N, N) the attenuation's line integral; bone and lung are parts of the body's thickness, air is nothing."""
+    """Return (N, N) the attenuation's line integral; bone and lung are parts of the body, air is nothing."""
     soft = chest.total - chest.lung - chest.air
     result: Array = SOFT_PER_MM * soft + LUNG_PER_MM * chest.lung + (BONE_PER_MM - SOFT_PER_MM) * bone
     return result
@@ -33,7 +33,7 @@ def changed(lung: Array, air: Array, chest: Chest) -> Mask:
 
 
 def exposed(integral: Array, scatter: float, reference: float) -> Array:
-    """Return (N, N) the energy that reaches the detector, 1 where the line integral is `reference` and nothing scatters.
+    """Return (N, N) the energy at the detector, 1 where the line integral is `reference` and nothing scatters.
 
     Scatter is the forward-scatter potential p exp(-p) of the line integral p, convolved with a wide kernel (B.
     Ohnesorge, T. Flohr and K. Klingenbeck-Regn, Eur. Radiol. 9 (1999) 563, there for tomography), with one Gaussian.
@@ -43,8 +43,9 @@ def exposed(integral: Array, scatter: float, reference: float) -> Array:
         scatter: Factor of the scattered part; about 0.1 behind a grid, 0.35 without.
         reference: The technique chart's line integral, which the exposure is chosen by.
     """
-    primary = np.exp(np.float32(reference) - integral)
-    return primary + np.float32(scatter) * np.maximum(wide_blur(primary * integral, SCATTER_MM), 0)
+    primary: Array = np.exp(np.float32(reference) - integral)
+    primary += np.float32(scatter) * np.maximum(wide_blur(primary * integral, SCATTER_MM), 0)
+    return primary
 
 
 def counted(energy: Array, quanta: float, random: np.random.Generator) -> Array:

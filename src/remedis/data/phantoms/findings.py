@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from remedis.data.phantoms.anatomy import CAVITY_MM, Chest
+from remedis.data.phantoms.anatomy import CAVITY_MM, Chest, borders
 from remedis.data.phantoms.beam import changed
-from remedis.data.phantoms.geometry import Array, Mask, chord, field, ramp
+from remedis.data.phantoms.geometry import Mask, chord, field, ramp
 from remedis.data.phantoms.population import generator
 
 
@@ -63,7 +63,7 @@ def consolidation(chest: Chest, severity: float) -> None:
     cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     away = np.hypot((cosine * dx + sine * dy) / radius, (cosine * dy - sine * dx) / (flat * radius))
     clouds = field(random, chest.grid.size, 22.0) + 0.6 * field(random, chest.grid.size, 9.0)
-    filled = np.float32(0.75 * severity) * ramp((1.15 - away + 0.28 * clouds) / 0.9) * (away < 2)
+    filled = np.float32(0.8 * severity) * ramp((np.float32(1.1) - away + np.float32(0.15) * clouds) / np.float32(0.9))
     filled *= ramp((chest.grid.x * side - 4) / 6)
     chest.lung = chest.lung * (1 - filled)
 
@@ -77,8 +77,8 @@ def effusion(chest: Chest, severity: float) -> None:
     bedside = chest.body.exam.projection == "AP"
     dome = chest.body.domes[0 if side < 0 else 1]
     level = dome + 62 - (170 + 8 * random.standard_normal()) * severity
-    climb = (18 + 22 * severity) * np.exp(np.minimum(chest.share - 1, 0) / np.float32(0.22))
-    soft = 52.0 if bedside else 18.0
+    climb = np.float32(20 + 34 * severity) * np.exp(np.minimum(chest.share - 1, 0) / np.float32(0.3))
+    soft = 56.0 if bedside else 26.0
     depth = chest.grid.y - np.float32(level) + climb
     filled = np.float32(0.8 if bedside else 0.97) * ramp(depth / soft + 0.5) * (chest.side == side)
     chest.lung = chest.lung * (1 - filled)
@@ -87,11 +87,14 @@ def effusion(chest: Chest, severity: float) -> None:
 def pneumothorax(chest: Chest, severity: float) -> None:
     """Let the lung fall from the ribs and the apex: air without vessels outside a thin pleural line."""
     side = _side(chest, "pneumothorax")
-    body, level = chest.body, (chest.grid.y - chest.body.apex) / np.float32(CAVITY_MM)
-    gap = np.float32(4 + 46 * severity) * (1 - 0.7 * ramp(level))
-    from_ribs = (1 - chest.share) * np.float32(0.8 * body.half_width) - gap
-    from_apex = chest.grid.y - np.float32(body.apex + 6 + 62 * severity)
-    inside = -5 * np.logaddexp(-from_ribs / 5, -from_apex / 5)  # a rounded corner between the two
+    shrunk, hilum_x, hilum_y = 1 - 0.36 * severity, 34.0, -10.0
+    across = hilum_x + (np.abs(chest.grid.x) - hilum_x) / np.float32(shrunk)
+    above = np.minimum(chest.grid.y - hilum_y, 0)
+    level = (chest.grid.y - chest.body.apex + above * (1 / np.float32(shrunk) - 1)) / np.float32(CAVITY_MM)
+    outer, inner = borders(level, chest.body)
+    # Millimetres inside the fallen lung: from the ribs, below its top, and beside the mediastinum at the top.
+    inside = np.minimum(outer - across, np.float32(CAVITY_MM) * level)
+    inside = np.minimum(inside, across - inner + 400 * np.maximum(level, 0))
     empty = np.clip(0.5 - inside / 2, 0, 0.96) * (chest.side == side)
     line = np.exp(-(((inside - 1.6) / 1.1) ** 2)) * (chest.side == side)
     chest.air = chest.air + empty * (chest.lung + chest.blood)
@@ -100,17 +103,22 @@ def pneumothorax(chest: Chest, severity: float) -> None:
 
 
 def nodule(chest: Chest, severity: float) -> None:
-    """Put a round mass into one lung, of 3 to 18 mm radius, with an uneven outline."""
+    """Put a round mass into one lung, of 5 to 20 mm radius, with an uneven outline, slightly calcified."""
     random = _random(chest, "nodule")
     side = -_side(chest, "pneumothorax")
     x, y = _place(chest, side, random.uniform(0.3, 0.75), random.uniform(0.25, 0.72))
-    dx, dy = chest.grid.x - np.float32(x), chest.grid.y - np.float32(y)
+    radius = 4.5 + 15.5 * severity
+    waves = random.uniform(0, 2 * np.pi, 3)
+    reach = 1.2 * radius
+    where, near = chest.grid.patch((x - reach, y - reach), (x + reach, y + reach))
+    dx, dy = near.x - np.float32(x), near.y - np.float32(y)
     angle = np.arctan2(dy, dx)
-    waves = random.uniform(0, 2 * np.pi, 3).astype(np.float32)
-    uneven = sum((0.07 * np.sin(turns * angle + wave) for turns, wave in zip((2, 3, 5), waves, strict=True)), 1.0)
-    radius = 3.5 + 14.5 * severity
-    mass: Array = 2 * radius * chord(np.hypot(dx, dy) / (radius * uneven))
-    chest.lung = chest.lung - np.minimum(mass, chest.lung)
+    uneven = np.float32(radius) * np.ones_like(dx)
+    for turns, wave in zip((2, 3, 5), waves, strict=True):
+        uneven += np.float32(0.045 * radius) * np.sin(turns * angle + np.float32(wave))
+    mass = np.float32(2.2 * radius) * chord(np.hypot(dx, dy) / uneven)
+    chest.lung = chest.lung.copy()
+    chest.lung[where] -= np.minimum(mass, chest.lung[where])
 
 
 _CHANGES: dict[str, Callable[[Chest, float], None]] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]  # float32 throughout, which numpy's types lose at every constant
 Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
 Patch = tuple[slice, slice]
@@ -59,23 +61,20 @@ class Grid:
 
         What lies in a part of the picture is drawn there only, which is most of the speed.
         """
-        corners_x = np.array([low[0], low[0], high[0], high[0]])
-        corners_y = np.array([low[1], high[1], low[1], high[1]])
-        row, column = self._pixels(corners_x, corners_y)
+        corners = [self._pixels(x, y) for x in (low[0], high[0]) for y in (low[1], high[1])]
         rows, columns = (
-            slice(int(np.clip(np.floor(at.min()), 0, self.size)), int(np.clip(np.ceil(at.max()) + 1, 0, self.size)))
-            for at in (row, column)
+            slice(max(0, math.floor(min(at))), max(0, min(self.size, math.ceil(max(at)) + 1)))
+            for at in zip(*corners, strict=True)
         )
         return (rows, columns), replace(self, x=self.x[rows, columns], y=self.y[rows, columns])
 
-    def _pixels(self, x: Points, y: Points) -> tuple[Points, Points]:
+    def _pixels(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return the rows and columns, with fractions, of points of the body."""
         pose = self.pose
-        cosine, sine = pose.scale * np.cos(pose.tilt), pose.scale * np.sin(pose.tilt)
+        cosine, sine = (pose.scale / self.pixel_mm * part(pose.tilt) for part in (math.cos, math.sin))
         middle = (self.size - 1) / 2
-        row = (sine * x + cosine * y + pose.shift_y) / self.pixel_mm + middle
-        column = (cosine * x - sine * y + pose.shift_x) / self.pixel_mm + middle
-        return row, column
+        row = sine * x + cosine * y + (pose.shift_y / self.pixel_mm + middle)
+        return row, cosine * x - sine * y + (pose.shift_x / self.pixel_mm + middle)
 
     def deposit(self, x: Points, y: Points, volume: Points) -> Array:
         """Return the (N, N) thickness in mm of matter that lies at points, shared among the four nearest pixels.

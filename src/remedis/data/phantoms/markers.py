@@ -91,4 +91,5 @@ def _overlap(size: int, start: float, cell: float, count: int) -> Array:
     edges = np.arange(size + 1) * pixel - FIELD_MM / 2
     low = start + cell * np.arange(count)
     shared = np.minimum(edges[1:, None], low + cell) - np.maximum(edges[:-1, None], low)
-    return (np.maximum(shared, 0) / pixel).astype(np.float32)
+    result: Array = (np.maximum(shared, 0) / pixel).astype(np.float32)
+    return result

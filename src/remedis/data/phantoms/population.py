@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,13 @@ class Exam:
         """The patient's id and the number of the study."""
         return f"{self.patient.patient_id}-{self.number + 1}"
 
+    def having(self, **severities: float) -> Exam:
+        """Return the same image of the same patient with these severities of findings, and no others."""
+        _known(severities)
+        for name, severity in severities.items():
+            _within(f"the severity of {name}", severity, 0, 1)
+        return replace(self, patient=replace(self.patient, severities=dict.fromkeys(FINDINGS, 0.0) | severities))
+
     def generator(self, part: str) -> np.random.Generator:
         """Return the random numbers of one part of this image."""
         return generator(self.patient.seed, self.patient.number, part, image=self.number)
@@ -105,9 +112,7 @@ class Population:
         _within("--prevalence", self.prevalence, 0, 1)
         _within("--severity", 0 if self.severity is None else self.severity, 0, 1)
         _within("--views-per-patient", self.views_per_patient, 1, 20)
-        for name in self.findings:
-            if name not in FINDINGS:
-                raise UsageError(f"--findings: there is no finding {name!r}; known: {', '.join(FINDINGS)}")
+        _known(self.findings)
 
     def patient(self, number: int) -> Patient:
         """Return the patient of that number (from 0)."""
@@ -156,6 +161,12 @@ def _split(share: float) -> str:
     if share < TRAIN_SHARE:
         return "train"
     return "validation" if share < TRAIN_SHARE + VALIDATION_SHARE else "test"
+
+
+def _known(findings: Iterable[str]) -> None:
+    for name in findings:
+        if name not in FINDINGS:
+            raise UsageError(f"--findings: there is no finding {name!r}; known: {', '.join(FINDINGS)}")
 
 
 def _within(option: str, value: float, low: float, high: float | None) -> None:

@@ -53,7 +53,7 @@ def _ribs(chest: Chest, varied: Array) -> Array:
     front = _bands(chest.side, down - turned, varied[1], 1.12)
     back *= ramp(reach / 0.12)
     front *= ramp((reach - 0.42) / 0.14)  # the front ends are cartilage, which does not show
-    back += np.float32(0.85) * front
+    back += np.float32(0.6) * front
     # A ring's path through bone lengthens where the beam runs along it, at the side of the thorax.
     back /= np.maximum(turned / half_drop, np.float32(0.5))
     back *= ramp((1.03 - reach) / 0.06)
@@ -67,8 +67,8 @@ def _bands(side: Array, below_first: Array, varied: Array, height: float) -> Arr
     number = np.clip(np.rint(phase), -1, RIBS)
     here = (number >= 0) & (number < RIBS)
     off = (phase - number) * np.float32(2 * SPACING_MM / (HEIGHT_MM * height))  # -1 at the upper rim, 1 at the lower
-    tube = np.float32(7.6) * chord(off)
-    tube -= np.float32(4.8) * chord(off * np.float32(1.25))
+    tube = np.float32(6.8) * chord(off)
+    tube -= np.float32(4.2) * chord(off * np.float32(1.25))
     tube += np.float32(1.2) * ramp((off - np.float32(0.45)) / np.float32(0.3)) * (off < 1)
     tube *= here
     tube *= varied[number.astype(np.int8) + (side > 0)]
@@ -81,7 +81,7 @@ def _clavicle(grid: Grid, level: float) -> Array:
     line = np.float32(level) - 34 * run + 11 * np.sin(np.float32(2 * np.pi) * run)
     thick = np.float32(6.8) - np.float32(1.4) * np.sin(np.float32(np.pi) * run)
     off = (grid.y - line) / thick
-    return (8.5 * chord(off) - 4.2 * chord(off / np.float32(0.72))) * ramp((across - 14) / 5) * ramp((162 - across) / 6)
+    return (10.5 * chord(off) - 5 * chord(off / np.float32(0.72))) * ramp((across - 14) / 5) * ramp((162 - across) / 6)
 
 
 def _shoulder(grid: Grid, lift: float, *, turned: bool) -> Array:
@@ -94,7 +94,8 @@ def _shoulder(grid: Grid, lift: float, *, turned: bool) -> Array:
     blade = inside * (np.float32(1.0) + np.float32(1.8) * rim * ramp((y + 120) / 12))
     head = mound(grid, (float(np.sign(grid.x.mean())) * 178, -96 + lift), (24.0, 24.0))
     shaft = chord((across - 186 - np.float32(0.16) * (y + 96)) / 12) * ramp((y + 96) / 20)
-    return blade + 7 * head + 5 * shaft
+    result: Array = blade + 7 * head + 5 * shaft
+    return result
 
 
 def _spine(grid: Grid) -> Array:

@@ -14,17 +14,17 @@ GENERATIONS = 6
 # (angle from straight down, outwards positive, in degrees; length in mm; radius in mm) of the trunks from a hilum
 TRUNKS = np.array(
     [
-        (172, 28, 4.2),
-        (140, 28, 4.6),
-        (112, 27, 4.2),
-        (82, 28, 4.4),
-        (52, 32, 5.4),
-        (24, 36, 6.6),
-        (4, 36, 5.6),
+        (172, 28, 4.6),
+        (140, 28, 5.2),
+        (112, 27, 4.8),
+        (82, 28, 5.0),
+        (52, 32, 6.2),
+        (24, 36, 7.4),
+        (4, 36, 6.2),
     ]
 )
 FINEST_MM = 0.3
-HILUM = {-1: (-33.0, -8.0), 1: (36.0, -16.0)}
+RIGHT_HILUM, LEFT_HILUM = (-33.0, -8.0), (36.0, -16.0)
 
 
 @dataclass(frozen=True)
@@ -50,39 +50,44 @@ def vessels(chest: Chest) -> Array:
     patient = chest.body.exam.patient
     random = generator(patient.seed, patient.number, "vessels")
     scale = chest.body.half_width / 139, (chest.body.domes[0] - chest.body.apex) / 242
-    step = max(FINEST_MM, 0.9 * chest.grid.pixel_mm)
-    clouds = [_cloud(tree, step) for side in (-1, 1) for tree in _tree(side, random, scale)]
+    step = max(FINEST_MM, 1.1 * chest.grid.pixel_mm)
+    clouds = [_cloud(tree, step) for tree in _trees(random, scale)]
     x, y, volume = (np.concatenate([cloud[part] for cloud in clouds]) for part in range(3))
     return chest.grid.deposit(x, y, volume)
 
 
-def _tree(side: int, random: np.random.Generator, scale: tuple[float, float]) -> list[Branches]:
-    """Return the generations of one lung's vessels, from the hilum outwards."""
-    count = len(TRUNKS)
-    angle, length, radius = TRUNKS.T * (1 + np.array([[0.0], [0.15], [0.08]]) * random.standard_normal((3, count)))
+def _trees(random: np.random.Generator, scale: tuple[float, float]) -> list[Branches]:
+    """Return the generations of both lungs' vessels, from the hila outwards."""
+    count = 2 * len(TRUNKS)
+    spread = np.array([[0.0], [0.15], [0.08]])
+    angle, length, radius = np.tile(TRUNKS.T, 2) * (1 + spread * random.standard_normal((3, count)))
+    side = np.repeat([-1.0, 1.0], len(TRUNKS))
     angle = side * np.deg2rad(angle + 8 * random.standard_normal(count))
-    x, y = HILUM[side]
-    jitter = 4 * random.standard_normal((2, count))
+    x, y = np.repeat([RIGHT_HILUM, LEFT_HILUM], len(TRUNKS), axis=0).T + 4 * random.standard_normal((2, count))
     stretch = np.hypot(np.sin(angle) * scale[0], np.cos(angle) * scale[1])
     bend = 0.2 * random.standard_normal(count)
-    tree = [Branches(x + jitter[0], y + jitter[1], angle, bend, length * stretch, radius)]
+    trees = [Branches(x, y, angle, bend, length * stretch, radius)]
     for _ in range(GENERATIONS - 1):
-        tree.append(_forked(tree[-1], random))
-    return tree
+        trees.append(_forked(trees[-1], random))
+    return trees
 
 
 def _forked(parent: Branches, random: np.random.Generator) -> Branches:
     """Return two branches for each: a stout one that goes on and a thin one aside (Murray: r^3 is kept)."""
-    count = len(parent.x)
+    drawn = random.standard_normal((7, len(parent.x)))
     end_x, end_y = parent.at(np.ones(1))
-    aside = random.choice([-1.0, 1.0], count)
-    wide = np.abs(0.25 + 0.1 * random.standard_normal(count)), np.abs(0.75 + 0.2 * random.standard_normal(count))
-    angle = np.concatenate([parent.angle + parent.bend - aside * wide[0], parent.angle + parent.bend + aside * wide[1]])
-    stout = np.clip(0.68 + 0.12 * random.standard_normal(count), 0.52, 0.9)  # the stout branch's share of r^3
-    radius = np.concatenate([parent.radius * np.cbrt(stout), parent.radius * np.cbrt(1 - stout)])
-    length = 0.82 * np.tile(parent.length, 2) * np.exp(0.2 * random.standard_normal(2 * count))
-    both = np.tile(end_x[:, 0], 2), np.tile(end_y[:, 0], 2)
-    return Branches(*both, angle, 0.3 * random.standard_normal(2 * count), length, radius)
+    aside = np.sign(drawn[0])
+    heading = parent.angle + parent.bend
+    angles = heading - aside * np.abs(0.25 + 0.1 * drawn[1]), heading + aside * np.abs(0.75 + 0.2 * drawn[2])
+    stout = np.clip(0.68 + 0.12 * drawn[3], 0.52, 0.9)  # its share of r^3
+    return Branches(
+        x=np.concatenate((end_x, end_x))[:, 0],
+        y=np.concatenate((end_y, end_y))[:, 0],
+        angle=np.concatenate(angles),
+        bend=0.3 * np.concatenate((drawn[4], -drawn[4])),
+        length=0.82 * np.concatenate((parent.length * np.exp(0.2 * drawn[5]), parent.length * np.exp(0.2 * drawn[6]))),
+        radius=np.concatenate((parent.radius * np.cbrt(stout), parent.radius * np.cbrt(1 - stout))),
+    )
 
 
 def _cloud(branches: Branches, step_mm: float) -> tuple[Points, Points, Points]:
