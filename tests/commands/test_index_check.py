@@ -75,6 +75,16 @@ def test_a_manifest_that_cannot_be_read_is_refused(tmp_path: Path, capsys: pytes
         assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_rows_and_classes_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = made(tmp_path / "set", label=["a", "b", "rare"] * 8, group=["x"] * 20 + ["y"] * 4)
+    words = ["index", "check", str(path), "--label", "label", "--json"]
+    for more, rows in (([], 24), (["--exclude-class", "rare"], 16), (["--where", "group=y"], 4)):
+        cli.run([*words, *more])
+        assert json.loads(capsys.readouterr().out)["rows"] == rows
+    assert cli.run([*words, "--exclude-class", "raer"]) == 2
+    assert "did you mean rare" in capsys.readouterr().err
+
+
 def test_another_root_is_looked_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = made(tmp_path / "set")
     (tmp_path / "set").rename(tmp_path / "moved")

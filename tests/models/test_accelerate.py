@@ -77,7 +77,7 @@ def test_fp32_is_the_encoder_within_the_distance_of_two_right_programs(
 def test_bf16_keeps_the_direction_of_r50x1(caplog: pytest.LogCaptureFixture) -> None:
     """On random kernels, as `models init` writes them: they magnify what rounding does, trained ones less."""
     encoder = remedis.load("bit-r50x1", random_weights=True)
-    images = pictures(2, 224)
+    images = pictures(1, 224)
     with caplog.at_level(logging.WARNING):
         fast = prepare(encoder, precision="bf16")
     assert ("has no bfloat16 instructions" in caplog.text) is not has_bf16()
@@ -90,7 +90,7 @@ def test_bf16_keeps_the_direction_of_r50x1(caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50-sk"])
 def test_bf16_of_the_other_family(shaken: Network, name: str) -> None:
     encoder = encoder_of(shaken, name)
-    images = pictures(2, 48)
+    images = pictures(1, 40)
     found, expected = prepare(encoder, precision="bf16")(images), prepare(encoder)(images)
     assert float(F.cosine_similarity(found, expected).min()) >= 0.999
 

@@ -60,7 +60,7 @@ def test_timm_opens_the_folder_and_computes_the_same(
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize(("size", "shows"), [(1.0, False), (3e-4, True)])
+@pytest.mark.parametrize(("size", "shows"), [(3e-2, False), (3e-3, True)])
 def test_the_card_says_where_timms_eps_shows(
     shaken: Network, images: Noise, distance: Distance, tmp_path: Path, size: float, shows: bool
 ) -> None:
@@ -70,7 +70,7 @@ def test_the_card_says_where_timms_eps_shows(
             weight.mul_(size / weight.std())
     folder = save(Encoder(backbone, Contract(), "bit-r50x1"), tmp_path / "enc")
     theirs, mean, std = opened_by_timm(folder)
-    precise, x = backbone.double(), images(64, dtype=torch.float64)
+    precise, x = backbone.double(), images(33, dtype=torch.float64)
     found = distance(theirs.double()((x - mean) / std), precise(x))
     said = json.loads((folder / "config.json").read_text())["remedis"]["timm_difference"]
     assert 0.2 < said / found < 5

@@ -11,6 +11,8 @@ import remedis
 from remedis import cli
 from remedis.models import checkpoint
 
+SMALL = "timm:test_resnet"
+
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     status = cli.run(["models", "init", *words])
@@ -54,27 +56,27 @@ def test_every_network_has_its_own_size(
 def test_the_same_command_again_finds_its_work_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["resnet18-cifar", "--out", str(tmp_path / "enc")]
+    words = [SMALL, "--out", str(tmp_path / "enc")]
     assert run(capsys, *words)[0] == 0
     monkeypatch.setattr(checkpoint, "write", None)  # nothing is written again
     status, out, _ = run(capsys, *words)
     assert status == 0
-    assert out.startswith(f"{tmp_path / 'enc'} is there already: resnet18-cifar")
+    assert out.startswith(f"{tmp_path / 'enc'} is there already: timm:test_resnet")
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["resnet18-cifar", "--seed", "1"], "holds another job (seed is 0 there, 1 here)"),
-        (["resnet18"], "network is 'resnet18-cifar' there, 'resnet18' here"),
-        (["resnet18-cifar", "--fit", "crop"], "fit is 'squash' there, 'crop' here"),
+        ([SMALL, "--seed", "1"], "holds another job (seed is 0 there, 1 here)"),
+        (["timm:test_vit"], "network is 'timm:test_resnet' there, 'timm:test_vit' here"),
+        ([SMALL, "--fit", "crop"], "fit is 'squash' there, 'crop' here"),
     ],
 )
 def test_a_folder_of_another_job_is_refused_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
 ) -> None:
     out = tmp_path / "enc"
-    assert run(capsys, "resnet18-cifar", "--out", str(out))[0] == 0
+    assert run(capsys, SMALL, "--out", str(out))[0] == 0
     before = (out / "model.safetensors").read_bytes()
     status, _, error = run(capsys, *words, "--out", str(out))
     assert status == 2
@@ -84,12 +86,12 @@ def test_a_folder_of_another_job_is_refused_and_kept(
 
 
 def test_folders_of_others_are_refused(tmp_path: Path, small_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, error = run(capsys, "resnet18-cifar", "--out", str(small_folder))
+    status, _, error = run(capsys, SMALL, "--out", str(small_folder))
     assert (status, error.count("\n")) == (2, 1)
     assert "holds another checkpoint" in error
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "notes.txt").touch()
-    status, _, error = run(capsys, "resnet18-cifar", "--out", str(tmp_path / "used"))
+    status, _, error = run(capsys, SMALL, "--out", str(tmp_path / "used"))
     assert (status, error.count("\n")) == (2, 1)
     assert "exists and is not empty" in error
 
@@ -97,7 +99,7 @@ def test_folders_of_others_are_refused(tmp_path: Path, small_folder: Path, capsy
 def test_a_damaged_checkpoint_of_this_very_job_is_not_taken_for_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["resnet18-cifar", "--out", str(tmp_path / "enc")]
+    words = [SMALL, "--out", str(tmp_path / "enc")]
     assert run(capsys, *words)[0] == 0
     (tmp_path / "enc" / "model.safetensors").write_bytes(b"x")
     status, _, error = run(capsys, *words)

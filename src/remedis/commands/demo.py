@@ -13,7 +13,7 @@ from remedis.errors import UsageError
 from remedis.options.demo import Demo
 
 ENCODER = "bit-r26x1"
-IMAGE_SIZE = 160
+IMAGE_SIZE = 128
 FINDINGS = "effusion,cardiomegaly"
 HOME, ELSEWHERE = "site-a", "site-b"
 _FEWEST = 60
@@ -63,7 +63,7 @@ def steps(options: Demo) -> list[tuple[str, list[str]]]:
 
     embed = ["--encoder", at("encoder"), "--image-size", str(IMAGE_SIZE)]
     return [
-        ("phantoms", ["--out", at("images"), "--number", str(options.number), "--seed", seed]),
+        ("phantoms", ["--out", at("images"), "--number", str(options.number), "--size", "192", "--seed", seed]),
         ("models init", [ENCODER, "--seed", seed, "--out", at("encoder")]),
         *(
             ("embed", [at("images/manifest.parquet"), *embed, "--where", f"site={site}", "--out", at(f"emb-{site}")])

@@ -13,7 +13,7 @@ from remedis.data.inputs import open_any
 from remedis.data.manifest import Manifest
 from remedis.errors import LabelError
 from remedis.evaluate.parts import learnable, refuse_untestable, split_parts, split_words, units_of
-from remedis.evaluate.targets import target
+from remedis.evaluate.targets import check_excluded, target
 from remedis.options.index import IndexCheck
 from remedis.report.shortcuts import auroc_of_size, auroc_of_size_in_folds, size_features
 
@@ -30,7 +30,10 @@ def run(options: IndexCheck, console: Console = QUIET) -> Result:
     Raises:
         RemedisError: The manifest cannot be read, or has no such label.
     """
-    rows = open_any(options.manifest, root=options.root)
+    rows = open_any(options.manifest, root=options.root, where=options.where)
+    if options.exclude_class:
+        check_excluded(rows.table, options.label, options.exclude_class)
+        rows = rows.where([f"{label}!={name}" for label in options.label for name in options.exclude_class])
     found = audit(rows, options.label, console=console)
     for label in options.label:
         auroc = size_alone(rows, label)

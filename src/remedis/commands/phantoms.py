@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import asdict
 
+from threadpoolctl import threadpool_limits
+
 from remedis.console import QUIET, Console, Result
 from remedis.data.files import claim_folder, remove_orphans
 from remedis.data.phantoms.population import FINDINGS, Exam, Population
@@ -63,7 +65,8 @@ def _write_images(exams: list[Exam], options: Phantoms, console: Console, *, aga
     made = 0
     if again:
         console.say(f"{options.out} was begun by the same command: goes on")
-    with console.track(len(exams), "images", "simulating") as track:
+    # The matrices are small: several threads would wait for each other, the more the busier the machine is.
+    with threadpool_limits(1), console.track(len(exams), "images", "simulating") as track:
         for exam in exams:
             made += write_image(exam, options.out, options.size, options.format)
             track.advance()

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from remedis.console import QUIET, Console, Result
-from remedis.data.files import write_json, write_text
-from remedis.errors import InputError, UsageError, nearest
+from remedis.data.files import read_json, write_json, write_text
+from remedis.errors import FolderError, InputError, UsageError, nearest
 from remedis.options.report import Report
 from remedis.report.of_probe import Pages, probe_page
+from remedis.report.page import is_page
+from remedis.report.page_data import KIND
 from remedis.report.probe_folder import is_probe
 
 KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], ...] = ((is_probe, probe_page),)
@@ -19,13 +21,17 @@ KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], 
 def run(options: Report, console: Console = QUIET) -> Result:
     """Write the page of `options.folder` and the JSON beside it.
 
+    A page and a JSON file that an earlier call wrote are replaced; other files of these names are refused.
+
     Returns:
         Where they lie and what was shown.
 
     Raises:
-        RemedisError: The folder is none that a page can be made of; nothing was written.
+        RemedisError: The folder is none that a page can be made of, or the names are taken; nothing was written.
     """
-    _check(options)
+    json_path = options.out.with_suffix(".json")
+    _check_out(options.out, json_path)
+    _check_folder(options.folder)
     make = next((page for tells, page in KINDS if tells(options.folder)), None)
     if make is None:
         raise InputError(
@@ -35,35 +41,48 @@ def run(options: Report, console: Console = QUIET) -> Result:
         )
     existed = options.out.exists()
     made = make(options, console)
-    json_path = options.out.with_suffix(".json")
     write_json(json_path, made.data)
     write_text(options.out, made.html)
-    size = len(made.html.encode()) / 2**20
+    size = len(made.html.encode())
     lines = [
-        f"{'replaced' if existed else 'wrote'} {options.out} ({size:.1f} MiB, loads nothing) and {json_path}",
+        f"{'replaced' if existed else 'wrote'} {options.out} ({size / 2**20:.1f} MiB, loads nothing) and {json_path}",
         *made.lines,
     ]
-    data = {"out": str(options.out), "json": str(json_path), "bytes": len(made.html.encode()), **made.result}
+    data = {"out": str(options.out), "json": str(json_path), "bytes": size, **made.result}
     return Result(text="\n".join(lines), data=data)
 
 
-def _check(options: Report) -> None:
-    if options.out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--out is {str(options.out)!r}, a file name that ends in .html was expected")
-    if options.out.is_dir():
-        raise UsageError(f"--out is the folder {str(options.out)!r}, a file name that ends in .html was expected")
-    if not options.folder.exists():
-        near = (
-            [path.name for path in options.folder.parent.glob("*") if is_probe(path)]
-            if options.folder.parent.is_dir()
-            else []
-        )
+def _check_out(out: Path, json_path: Path) -> None:
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out is {str(out)!r}, a file name that ends in .html was expected")
+    for path in (out, json_path):
+        if path.is_dir():
+            raise UsageError(f"--out {out}: {str(path)!r} is a folder, a name for a file was expected")
+    if (out.exists() and not is_page(out)) or (json_path.exists() and not _is_json(json_path)):
+        taken = json_path if not out.exists() or is_page(out) else out
+        raise FolderError(
+            "exists and was not written by remedis report; choose another name for --out", where=taken
+        )  # fmt: skip
+
+
+def _is_json(path: Path) -> bool:
+    """Return whether a JSON file is one that this command wrote."""
+    try:
+        found = read_json(path)
+    except InputError:
+        return False
+    return isinstance(found, dict) and found.get("kind") == KIND
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists():
+        beside = folder.parent.glob("*") if folder.parent.is_dir() else ()
+        near = [path.name for path in beside if is_probe(path)]
         raise InputError(
-            f"there is no such folder, {nearest(options.folder.name, near) or 'remedis probe makes one'}",
-            where=options.folder,
+            f"there is no such folder, {nearest(folder.name, near) or 'remedis probe makes one'}", where=folder
         )
-    if not options.folder.is_dir():
-        raise InputError("a folder that remedis probe wrote was expected, this is a file", where=options.folder)
+    if not folder.is_dir():
+        raise InputError("a folder that remedis probe wrote was expected, this is a file", where=folder)
 
 
 def _neighbour(folder: Path) -> str:

@@ -18,7 +18,7 @@ class Demo:
     out: Path = Path("demo")
     """Folder for everything that is made; the same command again goes on there."""
 
-    number: int = 480
+    number: int = 360
     """Simulated images."""
 
     seed: int = 0

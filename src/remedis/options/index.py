@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from remedis.options.shared import RowOptions
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions:
@@ -94,7 +96,7 @@ class IndexDicom(SplitOptions, TableOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexCheck:
+class IndexCheck(RowOptions):
     """Look for what makes results wrong: missing files, patients in two splits, the same bytes twice, bad labels.
 
     One line a finding; exit status 1 where one is an error.
@@ -108,12 +110,12 @@ class IndexCheck:
     label: tuple[str, ...] = ()
     """Label columns to look at, comma-separated; also tells what image size alone says of them."""
 
-    root: Path | None = field(default=None, metadata={"rare": True})
-    """Folder that the image paths start from, instead of the one the manifest names."""
+    exclude_class: tuple[str, ...] = ()
+    """Leave out rows of these classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexPack:
+class IndexPack(RowOptions):
     """Put a manifest and the bytes of its files into one file, which is mapped into memory when it is read.
 
     example: remedis index pack cxr.parquet --out cxr.arrow
@@ -124,9 +126,3 @@ class IndexPack:
 
     out: Path
     """Pack (.arrow) to write."""
-
-    where: tuple[str, ...] = field(default=(), metadata={"comma": False, "metavar": "COLUMN=VALUE"})
-    """Keep rows with COLUMN=VALUE or COLUMN!=VALUE; repeat it, all must hold."""
-
-    root: Path | None = field(default=None, metadata={"rare": True})
-    """Folder that the image paths start from, instead of the one the manifest names."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Make one self-contained HTML page of a probe, and a report.json with every figure on it.
+    """Make one self-contained HTML page of a probe, and a JSON file with every figure on it.
 
-    The page shows running numbers instead of file names and patients, unless --names asks for them.
+    The page shows running numbers instead of file names and patients, unless --names asks for them. It shows the
+    images themselves: --no-images leaves them out.
 
     example: remedis report probe --out report.html
     """
@@ -19,7 +20,7 @@ class Report:
     """Folder that remedis probe wrote."""
 
     out: Path
-    """Page (.html) to write; a page that is there is replaced."""
+    """Page (.html) to write, and its figures beside it (.json); an earlier page is replaced, no other file."""
 
     names: bool = False
     """Show file names and patients' numbers, which can identify people."""

@@ -22,7 +22,7 @@ def answer(data: Plain, entry: Mapping[str, Any], *, encoder: str) -> Plain:
     Args:
         data: From `label_data`.
         entry: What the probe's settings say of the label; `size_alone` is the AUROC of image size and aspect, or None.
-        encoder: Its name.
+        encoder: What it is called, and whether it is trained.
     """
     size_alone = entry.get("size_alone")
     row, knn = auroc_row(data), auroc_row(data, "knn")
@@ -66,7 +66,7 @@ def _compared(data: Plain, entry: Mapping[str, Any], encoder: str) -> str:
         "nested-cv": f"in nested folds of {who}; each image was scored by a model that had not seen "
         f"{UNSEEN.get(units, 'its ' + units)}",
     }[entry["evaluation"]]
-    return f"Logistic regression on the embeddings of {encoder}, which was not trained further, {how}."
+    return f"Logistic regression on the embeddings of {encoder}, {how}."
 
 
 def cautions(answers: Sequence[Plain], datas: Sequence[Plain], facts: Plain) -> list[str]:

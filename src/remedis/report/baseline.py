@@ -68,7 +68,9 @@ def rows(label: str, found: Sequence[Plain], unit: str) -> list[Plain]:
     """Return the table's rows as words: a name, and a cell for each part."""
     table = [_row("images", [f"{part['images']:,}" for part in found])]
     if unit != "images":
-        table.append(_row(unit if unit == "patients" else f"values of {unit}", [f"{part['units']:,}" for part in found]))
+        table.append(
+            _row(unit if unit == "patients" else f"values of {unit}", [f"{part['units']:,}" for part in found])
+        )
     for name in found[0]["classes"]:
         table.append(_row(class_words(label, name), [_of(part["classes"][name], part["images"]) for part in found]))
     for column in _COLUMNS:

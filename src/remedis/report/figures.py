@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -16,13 +17,14 @@ from remedis.evaluate.calibration import Reliability
 from remedis.evaluate.metrics import Floats, Integers
 from remedis.report.bands import Curve
 from remedis.report.colours import MUTED, PAPER
-from remedis.report.svg import STYLE, inline
+from remedis.report.svg import STYLE, inline, printable
 
 SIDE = 4.1
 AXES = (0.13, 0.125, 0.84, 0.85)
 """Where the axes of a square figure lie in it: left, bottom, width, height. The page's script reads by it."""
 
 _LABEL = (-0.115, 0.5)  # of the y axis, where it leaves room for the numbers
+_SCORE = "@score@"
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -112,8 +114,9 @@ def calibration_figure(
         below = figure.add_axes((left, 0.1, width, 0.17))
         _draw_shares(top, lines)
         _draw_piles(below, piles)
-        below.set_xlabel(score)
-        return inline(figure, name=name, title="Calibration", description=description)
+        below.set_xlabel(_SCORE)
+        drawn = inline(figure, name=name, title="Calibration", description=description)
+    return drawn.replace(_SCORE, escape(printable(score)))  # a label is no mathtext, and may look like markup
 
 
 def _square(x: str, y: str) -> tuple[Figure, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from remedis.report.colours import series_name
-from remedis.report.dressing import class_colour
+from remedis.report.looks import class_colour
 from remedis.report.numbers import class_words, counted
 from remedis.report.thumbnails import Sheet
 

@@ -74,7 +74,9 @@ def _encoder(probe: ProbeFolder) -> list[Plain]:
         *_fact("contract", _in_words(facts.get("contract", {}))),
         *_fact("image size", _size(facts)),
         *_fact("profile", _versioned(job.get("profile"), job.get("profile_version"))),
-        *_fact("computed in", " · ".join(str(job[name]) for name in ("precision", "engine", "device") if job.get(name))),
+        *_fact(
+            "computed in", " · ".join(str(job[name]) for name in ("precision", "engine", "device") if job.get(name))
+        ),
         *_fact("notes of its card", " ".join(str(note) for note in card.get("notes") or ())),
     ]
 

@@ -39,7 +39,7 @@ def counted(value: int, noun: str) -> str:
         value: How many.
         noun: `images`, `patients`, another plural, or a column's name as it is.
     """
-    if noun in ("images", "patients", "clusters", "classes", "points"):
+    if noun in ("images", "patients", "clusters", "classes", "points", "values"):
         singular = {"classes": "class"}.get(noun, noun[:-1])
         return f"{value:,} {singular if value == 1 else noun}"
     return f"{value:,} {'value' if value == 1 else 'values'} of {noun}"
@@ -57,6 +57,11 @@ def score(value: float) -> str:
 def class_words(label: str, name: str) -> str:
     """Return what a class is called: `pneumonia: yes` and `pneumonia: no` where cells hold 1 and 0, else its name."""
     return {"0": f"{label}: no", "1": f"{label}: yes"}.get(name, name)
+
+
+def class_word(name: str) -> str:
+    """Return the same where the label stands beside it: `yes` and `no` for cells of 1 and 0."""
+    return {"0": "no", "1": "yes"}.get(name, name)
 
 
 def plural(unit: str) -> str:

@@ -12,6 +12,7 @@ from remedis.data.embeddings import Embeddings
 from remedis.data.manifest import Manifest
 from remedis.data.readers import read_source
 from remedis.options.report import Report
+from remedis.report.naming import path_shown
 from remedis.report.page import render
 from remedis.report.page_data import page_data
 from remedis.report.probe_folder import ProbeFolder, open_probe
@@ -46,20 +47,29 @@ def probe_page(options: Report, console: Console = QUIET) -> Pages:
     """
     probe = open_probe(options.folder)
     console.say(_understood(probe))
-    data = page_data(probe, names=options.names)
+    data = page_data(probe, names=options.names, report=_command(options))
     sheet = _sheet(probe, data, options, console) if options.images else EMPTY
     data |= {"images": options.images, "images_unreadable": sheet.unreadable}
     json_name = options.out.with_suffix(".json").name
     html = render(data, sheet, images=options.images, json_name=json_name)
     lines = []
     if probe.gone:
-        console.warn(f"{probe.gone}: the page has no map, no neighbours and no left-out counts")
+        console.warn(f"{probe.gone}: the page has no map, no neighbours and no audit")
     if sheet.unreadable:
         lines.append(
             f"{sheet.unreadable:,} images could not be read any more; have they moved? --root FOLDER says where to"
         )
     result = {"labels": [label["label"] for label in data["labels"]], "images_unreadable": sheet.unreadable}
     return Pages(html, data, lines, result)
+
+
+def _command(options: Report) -> list[str]:
+    """Return the words that made the page."""
+    words = ["remedis", "report", path_shown(options.folder, names=options.names)]
+    words += ["--out", path_shown(options.out, names=options.names)]
+    if options.root is not None:
+        words += ["--root", path_shown(options.root, names=options.names)]
+    return words + ["--names"] * options.names + ["--no-images"] * (not options.images)
 
 
 def _understood(probe: ProbeFolder) -> str:

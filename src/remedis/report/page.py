@@ -9,22 +9,34 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from remedis.report import colours, figures
+from remedis.report import checklist, colours, figures
 from remedis.report.colours import series_name
-from remedis.report.dressing import class_colour, css_colour, curve_name, dressed
+from remedis.report.dressing import dressed
+from remedis.report.looks import class_colour, css_colour, curve_name
 from remedis.report.map_page import dressed_map
-from remedis.report.numbers import FILTERS, class_words, counted, plural
+from remedis.report.numbers import FILTERS, class_word, class_words, counted, plural
+from remedis.report.svg import printable
 from remedis.report.thumbnails import Sheet
 
 Plain = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
+_HEAD, _LONG_NAME = 4096, 9
 _LIMITS = (-0.005, 1.005)
 _KINDS = {
-    "right": ("Surest and right", "{right} of {n} tested images are called what they are. The surest of them, classes in turn. {score}"),
-    "wrong": ("Surest and wrong", "{wrong} of {n} tested images are called something else. The surest of them: look here for wrong "
-              "labels, markers and tubes, and what the model cannot see."),
-    "nearest": ("Nearest to the threshold", "Where the model cannot tell; a small change would call them otherwise."),
-}  # fmt: skip
+    "right": (
+        "Surest and right",
+        "{right} of {n} tested images are called what they are. The surest of them, classes in turn. {score}",
+    ),
+    "wrong": (
+        "Surest and wrong",
+        "{wrong} of {n} tested images are called something else. The surest of them: look here for wrong labels, "
+        "markers and tubes, and what the model cannot see.",
+    ),
+    "nearest": (
+        "Nearest to the threshold",
+        "Of {n} tested images those where the model cannot tell; a small change would call them otherwise.",
+    ),
+}
 
 
 def render(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> str:
@@ -57,6 +69,12 @@ def render(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> str:
     return page + "\n"
 
 
+def is_page(path: Path) -> bool:
+    """Return whether a file is a page that was written here."""
+    with path.open("rb") as file:
+        return b'<meta name="generator" content="remedis ' in file.read(_HEAD)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -65,6 +83,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else printable(value),
     )
     environment.filters |= FILTERS
     return environment
@@ -89,38 +108,55 @@ def _css() -> str:
 
 def _words(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> Plain:
     first = data["labels"][0]
-    unit = plural(first["unit_name"])
     known = [answer["low"] for answer in data["answers"] if answer["low"] is not None]
     return {
         "title": f"{', '.join(label['label'] for label in data['labels'])} · {data['dataset']} · remedis",
         "headline": _headline(data),
         "caution": data["cautions"][0],
+        "more_cautions": len(data["cautions"]) - 1,
         "start": _start(known),
-        "answers": [
-            answer | {"start": _start([row["low"] if row["low"] is not None else row["value"] for row in answer["ladder"]]), "caution": data["cautions"][0]}
-            for answer in data["answers"]
-        ],
+        "answers": [answer | {"start": _start(_reached(answer["ladder"]))} for answer in data["answers"]],
         "lead": "A ranking that is always right has an AUROC of 1, one by chance 0.5. Move over a curve to read it.",
-        "intervals": f"Intervals are 95% percentile bootstrap intervals over {unit}; that of the calibration error is corrected "
-        "for the bias of resampling.",
+        "intervals": f"Intervals are 95% percentile bootstrap intervals over {plural(first['unit_name'])}; that of the "
+        "calibration error is corrected for the bias of resampling.",
         "image_lead": _image_lead(data, sheet, images=images),
-        "no_map": f"There is no map: {data['embeddings_gone']}." if data["embeddings_gone"] else "",
+        "no_map": f"There is no map and there are no neighbours: {data['embeddings_gone']}."
+        if data["embeddings_gone"]
+        else "",
+        "audit_lead": _audit_lead(data["audit"]),
+        "checklist_name": checklist.NAME,
         "json_name": json_name,
-    }  # fmt: skip
+    }
 
 
-def _headline(data: Plain) -> str:
+def _reached(ladder: list[Plain]) -> list[Any]:
+    return [row["low"] if row["low"] is not None else row["value"] for row in ladder]
+
+
+def _headline(data: Plain) -> Plain:
+    """Return the answer over several labels: from where to where, and on how many images where all have the same."""
     values = [answer["value"] for answer in data["answers"] if answer["value"] is not None]
-    return (
-        f"AUROC from {min(values):.2f} to {max(values):.2f} over {len(data['answers'])} labels"
-        if values
-        else "No figures"
-    )
+    on = {(answer["images_words"], answer["units_words"]) for answer in data["answers"]}
+    images, units = on.pop() if len(on) == 1 else ("", "")
+    return {
+        "low": min(values, default=None),
+        "high": max(values, default=None),
+        "rest": f"over {len(data['answers'])} labels" + f" on {images}" * bool(images) + f" of {units}" * bool(units),
+    }
 
 
 def _start(lows: list[Any]) -> float:
     lowest = min([low for low in lows if low is not None], default=0.5)
     return max(0.0, min(0.5, int(lowest * 10) / 10))
+
+
+def _audit_lead(findings: list[Plain] | None) -> str:
+    if findings is None:
+        return "The embeddings are gone, and the table with them."
+    whole = " remedis index check looks at the files as well: missing ones, and the same bytes twice."
+    if not findings:
+        return f"Paths, patients, split and labels of the table are in order.{whole}"
+    return f"Found in the table, without a look at the files.{whole}"
 
 
 def _image_lead(data: Plain, sheet: Sheet, *, images: bool) -> str:
@@ -130,48 +166,66 @@ def _image_lead(data: Plain, sheet: Sheet, *, images: bool) -> str:
     if not data["names"]:
         words += " Numbers are the images’ rows, so that files and patients stay unnamed."
     if sheet.unreadable:
-        words += f" {counted(sheet.unreadable, 'images')} could not be read any more; where the files have moved, --root says where to."
+        words += (
+            f" {counted(sheet.unreadable, 'images')} could not be read any more; where the files have moved, --root "
+            "says where to."
+        )
     return words
 
 
 def _label(data: Plain, number: int, sheet: Sheet) -> Plain:
+    looks = dressed(data, number)
+    charts = {name: Markup(looks[name]) for name in ("roc_svg", "pr_svg", "calibration_svg")}  # our own, escaped there
+    return looks | charts | {
+        "flow": data["flow"],
+        "examples": _examples(data, sheet),
+        "long_names": max(map(len, data["classes"])) > _LONG_NAME,
+        "legend_classes": _legend_of_cards(data),
+        "neighbours": [
+            {
+                "query": _picture(data, row["query"], sheet),
+                "found": [_picture(data, image, sheet) for image in row["found"]],
+            }
+            for row in data["neighbours"]
+        ],
+        "neighbour_words": f"{len(data['neighbours'])} of {data['n']:,} tested images, framed, each with the five "
+        "training images whose embeddings point the same way (cosine of standardised embeddings). The "
+        "nearest-neighbour figures above rest on such neighbours.",
+    }  # fmt: skip
+
+
+def _legend_of_cards(data: Plain) -> list[Plain]:
+    """Return what `yes` and `no` on the cards mean; nothing where classes have names of their own."""
+    if set(data["classes"]) != {"0", "1"}:
+        return []
+    return [
+        {
+            "mark": "dot",
+            "colour": f"var(--{series_name(class_colour(data, name))})",
+            "name": class_words(data["label"], name),
+        }
+        for name in ("1", "0")
+    ]
+
+
+def _examples(data: Plain, sheet: Sheet) -> list[Plain]:
+    of = class_words(data["label"], data["positive"]) if data["positive"] else ""
     words = {
         "right": f"{data['examples']['images_right']:,}",
         "wrong": f"{data['examples']['images_wrong']:,}",
         "n": f"{data['n']:,}",
-    }
-    of = class_words(data["label"], data["positive"]) if data["positive"] else ""
-    words["score"] = (
-        f"The score is the probability of “{of}”, the mark on the bar 0.5."
+        "score": f"The score is the probability of “{of}”, the mark on the bar 0.5."
         if of
-        else "The score is the probability of the class called."
-    )
-    looks = dressed(data, number)
-    charts = {name: Markup(looks[name]) for name in ("roc_svg", "pr_svg", "calibration_svg")}  # our own, escaped there
-    return (
-        looks
-        | charts
-        | {
-            "flow": data["flow"],
-            "examples": [
-                {
-                    "title": title,
-                    "words": text.format(**words),
-                    "images": [_card(data, image, sheet) for image in data["examples"][kind]],
-                }
-                for kind, (title, text) in _KINDS.items()
-            ],
-            "neighbours": [
-                {
-                    "query": _picture(data, row["query"], sheet),
-                    "found": [_picture(data, image, sheet) for image in row["found"]],
-                }
-                for row in data["neighbours"]
-            ],
-            "neighbour_words": "The framed image, and the five training images whose embeddings point the same way (cosine of "
-            "standardised embeddings). The nearest-neighbour figures above rest on such neighbours.",
+        else "The score is the probability of the class called.",
+    }
+    return [
+        {
+            "title": title,
+            "words": text.format(**words),
+            "images": [_card(data, image, sheet) for image in data["examples"][kind]],
         }
-    )
+        for kind, (title, text) in _KINDS.items()
+    ]
 
 
 def _card(data: Plain, image: Plain, sheet: Sheet) -> Plain:
@@ -179,7 +233,7 @@ def _card(data: Plain, image: Plain, sheet: Sheet) -> Plain:
     return _picture(data, image, sheet) | {
         "threshold": 0.5 if binary else None,
         "score_name": "score",
-        "called": class_words(data["label"], image["called"]),
+        "called": class_word(image["called"]),
     }
 
 
@@ -189,7 +243,8 @@ def _picture(data: Plain, image: Plain, sheet: Sheet) -> Plain:
     return image | {
         "tile": tile.style(sheet) if tile else "",
         "colour": f"var(--{colour})",
-        "truth": class_words(data["label"], image["truth"]),
+        "truth": class_word(image["truth"]),
+        "alt": f"{image['name']}, {class_words(data['label'], image['truth'])}",
     }
 
 

@@ -42,10 +42,8 @@ def page_data(probe: ProbeFolder, *, names: bool, report: Sequence[str] = ()) ->
     labels = [_label(probe, tested, sources, names=names) for tested in probe.tested]
     about = _about(probe)
     encoder = methods.encoder_name(probe.config, probe.facts)
-    answers = [
-        answer(data, probe.entry(data["label"]), encoder=f"an untrained {encoder}" if about["untrained"] else encoder)
-        for data in labels
-    ]
+    called = f"{encoder} ({'untrained, ' * about['untrained']}frozen)"
+    answers = [answer(data, probe.entry(data["label"]), encoder=called) for data in labels]
     found_map = map_data(probe, sources, seed=seed)
     found: Plain = plain(
         {
@@ -147,7 +145,7 @@ def _patients(probe: ProbeFolder, labels: list[Plain], seen: int) -> list[str]:
     lines.append(
         {
             "split": "A patient who stood in two parts would have been refused, so none does.",
-            "nested-cv": f"Folds keep all images of one of the {plural(unit)} together."
+            "nested-cv": f"Folds keep all images of {'a patient' if unit == 'patients' else f'one value of {unit}'} together."
             if unit != "images"
             else "Each image is in one fold.",
             "external": "The tested images are another set; rows that the probe had seen are recognised by image and "

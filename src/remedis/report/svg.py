@@ -53,6 +53,11 @@ def inline(figure: Figure, *, name: str, title: str, description: str) -> str:
     return _cleaned(text.getvalue(), name, title, description)
 
 
+def printable(text: str) -> str:
+    """Return text with a blank for what neither XML nor a reader can take: control characters, lone surrogates."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", " ", text)
+
+
 def _cleaned(text: str, name: str, title: str, description: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
@@ -71,7 +76,7 @@ def _cleaned(text: str, name: str, title: str, description: str) -> str:
     assert box is not None
     head = (
         f'<svg class="figure" viewBox="{box[1]}" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc"><title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-desc">{escape(description)}</desc>'
+        f'aria-labelledby="{name}-title {name}-desc"><title id="{name}-title">{escape(printable(title))}</title>'
+        f'<desc id="{name}-desc">{escape(printable(description))}</desc>'
     )
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"^<svg[^>]*>", lambda _: head, text)).strip()

@@ -99,7 +99,10 @@ def tested_rows(
         raise InputError(f"predictions.parquet has no score for label {label!r}; run remedis probe again", where=where)
     units, _ = units_of(table, cluster, where=where).among(rows)
     own = table.take(rows)
-    scores = {method: _scores(found, columns, rows, f"predictions of {method}", where) for method, found in predictions.items()}
+    scores = {
+        method: _scores(found, columns, rows, f"predictions of {method}", where)
+        for method, found in predictions.items()
+    }
     return Tested(
         label, classes, own, rows, _codes(own, label, classes, where), scores, units,
         units_of(table, cluster, where=where).name,
@@ -117,7 +120,9 @@ def _scores(table: pa.Table, columns: list[str], rows: Integers, what: str, wher
     except pa.ArrowInvalid as error:
         raise InputError(f"the {what} are no numbers ({error}); run remedis probe again", where=where) from error
     if not ((values >= 0) & (values <= 1)).all():  # false of NaN too
-        raise InputError(f"the {what} are not all from 0 to 1, as probabilities are; run remedis probe again", where=where)
+        raise InputError(
+            f"the {what} are not all from 0 to 1, as probabilities are; run remedis probe again", where=where
+        )
     return values[:, 0] if len(columns) == 1 else values
 
 

@@ -141,6 +141,18 @@ def test_a_severer_finding_changes_more(name: str) -> None:
     assert (np.diff(changes) > 0).all()
 
 
+@pytest.mark.parametrize("other", ["effusion", "pneumothorax"])
+def test_no_other_finding_hides_the_nodule(other: str) -> None:
+    for number in range(8):
+        shown = []
+        for others in ({}, {other: 1.0}):
+            without, with_it = (
+                render(exam_of(number).having(**found, **others), 128) for found in ({}, {"nodule": 0.6})
+            )
+            shown.append((with_it.stored.astype(float) - without.stored)[with_it.masks["nodule"]].sum())
+        assert shown[1] > 0.5 * shown[0] > 0
+
+
 @pytest.mark.parametrize("view", ["PA", "AP"])
 def test_the_cardiothoracic_ratio_grows_with_cardiomegaly(view: str) -> None:
     exams = [exam_of(number, view=view) for number in range(10)]

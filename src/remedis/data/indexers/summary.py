@@ -20,6 +20,7 @@ KNOWN = frozenset({
     "image", "frame", "x", "y", "size", "mpp", "patient_id", "study_id", "series_id", "site", "split", "view", "sex",
     "age", "width", "height", "original_width", "original_height", "modality", "body_part", "laterality",
     "manufacturer", "photometric", "transfer_syntax", "pixel_spacing_row_mm", "pixel_spacing_column_mm", "index",
+    "simulated",
 })  # fmt: skip
 """Columns that describe an image and are not taken for its label unless they are named."""
 

@@ -55,8 +55,8 @@ class Body:
     def of(cls, exam: Exam) -> Body:
         """Return the body in one examination: the person's, as deep as the breath was."""
         patient = exam.patient
-        own = generator(patient.seed, patient.number, "body").standard_normal(10)
-        breath = exam.generator("breath").standard_normal(2)
+        own = generator(patient.seed, patient.number, "body").standard_normal(10).tolist()
+        breath = exam.generator("breath").standard_normal(2).tolist()
         bedside, woman = exam.projection == "AP", patient.sex == "F"
         size = (0.94 if woman else 1.0) * (1 + 0.03 * own[0])
         raised = 16 * bedside + 7 * breath[0] + 5 * patient.habitus
@@ -81,7 +81,7 @@ def pose_of(exam: Exam) -> Pose:
     patient = exam.patient
     random, bedside = exam.generator("pose"), exam.projection == "AP"
     spread = 2.0 if bedside else 1.0
-    shift_x, shift_y, tilt, scale = random.standard_normal(4)
+    shift_x, shift_y, tilt, scale = random.standard_normal(4).tolist()
     stature = 0.02 * float(generator(patient.seed, patient.number, "stature").standard_normal())
     return Pose(
         shift_x=4.0 * spread * shift_x,
@@ -104,6 +104,7 @@ class Chest:
         below: Millimetres below the dome of the diaphragm (negative above).
         total: Thickness of the body.
         lung: Of lung.
+        usual_lung: What `lung` began as, and would have been beside a heart without cardiomegaly.
         air: Of air inside the body: windpipe, stomach, pleural space.
         blood: Of the vessels inside the lungs.
         lungs: What a reader outlines as lung fields, whatever covers them.
@@ -118,6 +119,7 @@ class Chest:
     below: Array
     total: Array
     lung: Array
+    usual_lung: Array
     air: Array
     lungs: Mask
     heart: Mask
@@ -140,14 +142,24 @@ def chest(grid: Grid, body: Body, cardiomegaly: float = 0.0) -> Chest:
     full = np.sqrt(chord(2 * share - 1)) * (level > 0)
     full *= np.float32(0.5 * body.lung_depth) * (1 + ramp(level / 0.45))
     heart, middle = mediastinum(grid, body, cardiomegaly)
+    usual = middle if not cardiomegaly else mediastinum(grid, body, 0.0)[1]
     # A dome meets the beam along a tangent: what it blocks grows with the root of the depth below its top.
     liver = np.sqrt(np.clip(below, 0, LIVER_MM)) * np.float32(1.03 * body.lung_depth / LIVER_MM**0.5)
     total = trunk(grid, across, body)
-    lung = np.minimum(np.maximum(full - np.maximum(middle, liver), 0), np.maximum(total - 25, 0))
+    lung = _between(full, middle, liver, total)
+    usual_lung = lung if not cardiomegaly else _between(full, usual, liver, total)
     lungs = (full > 0) & (below < 0) & (middle < 4)
     air = np.minimum(airways(grid, body), total)
     reach = across / outer
-    return Chest(grid, body, side, reach, share, below, total, lung, air, lungs, heart > 0)
+    return Chest(grid, body, side, reach, share, below, total, lung, usual_lung, air, lungs, heart > 0)
+
+
+def _between(full: Array, middle: Array, liver: Array, total: Array) -> Array:
+    """Return the lung that remains where the mediastinum or the liver stands in it, inside a wall of 25 mm."""
+    lung = full - np.maximum(middle, liver)
+    np.clip(lung, 0, 400, out=lung)
+    result: Array = np.minimum(lung, np.clip(total - 25, 0, 400), out=lung)
+    return result
 
 
 def borders(level: Array, body: Body) -> tuple[Array, Array]:
@@ -166,7 +178,7 @@ def _dome(across: Array, side: Array, body: Body) -> Array:
     right, left = body.domes
     top = np.float32((left + right) / 2) + side * np.float32((left - right) / 2)
     off = across - np.float32(0.47 * body.half_width)
-    fall = np.where(off > 0, np.float32(0.0118), np.float32(0.0032))
+    fall = (off > 0) * np.float32(0.0086) + np.float32(0.0032)
     fall *= off
     fall *= off
     fall += top
@@ -196,7 +208,7 @@ def _breast(grid: Grid, across: Array, body: Body) -> Array:
         return 9 * ramp((30 - np.abs(across - 92)) / 25) * ramp(edge / -10) * ramp((edge + 95) / 60)
     centre = np.float32(62 + 0.4 * body.breast)
     x, y = (across - np.float32(0.62 * body.half_width)) / 62, (grid.y - centre) / 58
-    round_ = np.sqrt(np.maximum(1 - x * x - y * y, 0))
+    round_ = np.sqrt(np.clip(1 - x * x - y * y, 0, 1))
     return np.float32(1.2 * body.breast) * round_ * ramp((y + 1) / np.float32(1.6))
 
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from remedis.data.phantoms.anatomy import CAVITY_MM, Chest, borders
 from remedis.data.phantoms.beam import changed
-from remedis.data.phantoms.geometry import Mask, chord, field, ramp
+from remedis.data.phantoms.geometry import Grid, Mask, Patch, chord, field, ramp
 from remedis.data.phantoms.population import generator
+
+HILUM_X, HILUM_Y = 34.0, -10.0  # where a lung hangs; x from the midline
 
 
 def add(chest: Chest, severities: Mapping[str, float]) -> dict[str, Mask]:
@@ -53,19 +55,27 @@ def _place(chest: Chest, side: int, share: float, level: float) -> tuple[float, 
     return side * body.half_width * (0.2 + 0.75 * share), body.apex + level * (dome - body.apex)
 
 
+def _half(chest: Chest, side: int) -> tuple[Patch, Grid]:
+    """Return the part of the picture that shows one side of the body."""
+    return chest.grid.patch((min(0.0, side * 300.0), -300.0), (max(0.0, side * 300.0), 300.0))
+
+
 def consolidation(chest: Chest, severity: float) -> None:
     """Fill a part of one lung's air spaces with fluid: cloudy borders, no sharp edge, vessels and heart veiled."""
     random, side = _random(chest, "consolidation"), _side(chest, "consolidation")
     x, y = _place(chest, side, random.uniform(0.25, 0.65), random.uniform(0.35, 0.85))
     flat, angle = random.uniform(0.65, 1.0), random.uniform(-0.5, 0.5)
+    clouds = field(random, chest.grid.size, 22.0) + np.float32(0.6) * field(random, chest.grid.size, 9.0)
     radius = 26 + 32 * severity
-    dx, dy = chest.grid.x - np.float32(x), chest.grid.y - np.float32(y)
+    where, near = chest.grid.patch((x - 2 * radius, y - 2 * radius), (x + 2 * radius, y + 2 * radius))
+    dx, dy = near.x - np.float32(x), near.y - np.float32(y)
     cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    away = np.hypot((cosine * dx + sine * dy) / radius, (cosine * dy - sine * dx) / (flat * radius))
-    clouds = field(random, chest.grid.size, 22.0) + 0.6 * field(random, chest.grid.size, 9.0)
-    filled = np.float32(0.8 * severity) * ramp((np.float32(1.1) - away + np.float32(0.15) * clouds) / np.float32(0.9))
-    filled *= ramp((chest.grid.x * side - 4) / 6)
-    chest.lung = chest.lung * (1 - filled)
+    along, across = (cosine * dx + sine * dy) / radius, (cosine * dy - sine * dx) / (flat * radius)
+    away = np.sqrt(along * along + across * across) - np.float32(0.15) * clouds[where]
+    filled = np.float32(0.8 * severity) * ramp((np.float32(1.1) - away) / np.float32(0.9))
+    filled *= ramp((near.x * side - 4) / 6)
+    chest.lung = chest.lung.copy()
+    chest.lung[where] *= 1 - filled
 
 
 def effusion(chest: Chest, severity: float) -> None:
@@ -77,36 +87,50 @@ def effusion(chest: Chest, severity: float) -> None:
     bedside = chest.body.exam.projection == "AP"
     dome = chest.body.domes[0 if side < 0 else 1]
     level = dome + 62 - (170 + 8 * random.standard_normal()) * severity
-    climb = np.float32(20 + 34 * severity) * np.exp(np.minimum(chest.share - 1, 0) / np.float32(0.3))
+    where, near = _half(chest, side)
+    climb = np.float32(20 + 34 * severity) * np.exp(np.clip(chest.share[where] - 1, -9, 0) / np.float32(0.3))
     soft = 56.0 if bedside else 26.0
-    depth = chest.grid.y - np.float32(level) + climb
-    filled = np.float32(0.8 if bedside else 0.97) * ramp(depth / soft + 0.5) * (chest.side == side)
-    chest.lung = chest.lung * (1 - filled)
+    filled = ramp((near.y - np.float32(level) + climb) / soft + np.float32(0.5))
+    filled *= np.float32(0.8 if bedside else 0.97) * (near.x * side > 0)
+    chest.lung = chest.lung.copy()
+    chest.lung[where] *= 1 - filled
 
 
 def pneumothorax(chest: Chest, severity: float) -> None:
-    """Let the lung fall from the ribs and the apex: air without vessels outside a thin pleural line."""
+    """Let the lung fall towards its hilum: air without vessels outside a thin pleural line."""
     side = _side(chest, "pneumothorax")
-    shrunk, hilum_x, hilum_y = 1 - 0.36 * severity, 34.0, -10.0
-    across = hilum_x + (np.abs(chest.grid.x) - hilum_x) / np.float32(shrunk)
-    above = np.minimum(chest.grid.y - hilum_y, 0)
-    level = (chest.grid.y - chest.body.apex + above * (1 / np.float32(shrunk) - 1)) / np.float32(CAVITY_MM)
+    where, near = _half(chest, side)
+    shrunk = np.float32(_shrunk(severity))
+    across = HILUM_X + (near.x * side - HILUM_X) / shrunk
+    above = np.clip(near.y - HILUM_Y, -300, 0)
+    level = (near.y - np.float32(chest.body.apex) + above * (1 / shrunk - 1)) / np.float32(CAVITY_MM)
     outer, inner = borders(level, chest.body)
     # Millimetres inside the fallen lung: from the ribs, below its top, and beside the mediastinum at the top.
     inside = np.minimum(outer - across, np.float32(CAVITY_MM) * level)
-    inside = np.minimum(inside, across - inner + 400 * np.maximum(level, 0))
-    empty = np.clip(0.5 - inside / 2, 0, 0.96) * (chest.side == side)
-    line = np.exp(-(((inside - 1.6) / 1.1) ** 2)) * (chest.side == side)
-    chest.air = chest.air + empty * (chest.lung + chest.blood)
-    chest.lung = chest.lung * (1 - empty)
-    chest.lung = chest.lung - np.minimum(7 * line, 0.5 * chest.lung)
+    inside = np.minimum(inside, across - inner + 400 * np.clip(level, 0, 1))
+    here = near.x * side > 0
+    empty = np.clip(np.float32(0.5) - inside / 2, 0, np.float32(0.96)) * here
+    line = np.exp(-(((inside - np.float32(1.6)) / np.float32(1.1)) ** 2)) * here
+    chest.lung, chest.air = chest.lung.copy(), chest.air.copy()
+    chest.air[where] += empty * (chest.lung + chest.blood)[where]
+    chest.lung[where] *= 1 - empty
+    chest.lung[where] -= np.minimum(7 * line, np.float32(0.5) * chest.lung[where])
+
+
+def _shrunk(severity: float) -> float:
+    """Return the share of its size to which a lung falls."""
+    return 1 - 0.36 * severity
 
 
 def nodule(chest: Chest, severity: float) -> None:
-    """Put a round mass into one lung, of 5 to 20 mm radius, with an uneven outline, slightly calcified."""
-    random = _random(chest, "nodule")
-    side = -_side(chest, "pneumothorax")
+    """Put a round mass into one lung, of 5 to 20 mm radius, with an uneven outline, slightly calcified.
+
+    It lies where no fluid hides it, and moves with its lung where that has fallen.
+    """
+    random, side = _random(chest, "nodule"), _side(chest, "pneumothorax")
     x, y = _place(chest, side, random.uniform(0.3, 0.75), random.uniform(0.25, 0.72))
+    shrunk = _shrunk(chest.body.exam.patient.severities.get("pneumothorax", 0.0))
+    x, y = side * (HILUM_X + (abs(x) - HILUM_X) * shrunk), HILUM_Y + (y - HILUM_Y) * (shrunk if y < HILUM_Y else 1)
     radius = 4.5 + 15.5 * severity
     waves = random.uniform(0, 2 * np.pi, 3)
     reach = 1.2 * radius
@@ -116,7 +140,7 @@ def nodule(chest: Chest, severity: float) -> None:
     uneven = np.float32(radius) * np.ones_like(dx)
     for turns, wave in zip((2, 3, 5), waves, strict=True):
         uneven += np.float32(0.045 * radius) * np.sin(turns * angle + np.float32(wave))
-    mass = np.float32(2.2 * radius) * chord(np.hypot(dx, dy) / uneven)
+    mass = np.float32(2.2 * radius) * chord(np.sqrt(dx * dx + dy * dy) / uneven)
     chest.lung = chest.lung.copy()
     chest.lung[where] -= np.minimum(mass, chest.lung[where])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating[Any]]  # float32 throughout, which numpy's types lose at every constant
 Mask = npt.NDArray[np.bool_]
-Points = npt.NDArray[np.float64]
+Points = npt.NDArray[np.floating[Any]]
 Patch = tuple[slice, slice]
 
 FIELD_MM = 385.0  # side of the square detector
@@ -61,20 +61,18 @@ class Grid:
 
         What lies in a part of the picture is drawn there only, which is most of the speed.
         """
-        corners = [self._pixels(x, y) for x in (low[0], high[0]) for y in (low[1], high[1])]
-        rows, columns = (
-            slice(max(0, math.floor(min(at))), max(0, min(self.size, math.ceil(max(at)) + 1)))
-            for at in zip(*corners, strict=True)
-        )
-        return (rows, columns), replace(self, x=self.x[rows, columns], y=self.y[rows, columns])
+        along_x, along_y, (row, column) = self._pixel_map()
+        rows = _covering((along_x[0], along_y[0]), low, high, row, self.size)
+        columns = _covering((along_x[1], along_y[1]), low, high, column, self.size)
+        near = Grid(self.size, self.pixel_mm, self.pose, self.x[rows, columns], self.y[rows, columns])
+        return (rows, columns), near
 
-    def _pixels(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return the rows and columns, with fractions, of points of the body."""
-        pose = self.pose
-        cosine, sine = (pose.scale / self.pixel_mm * part(pose.tilt) for part in (math.cos, math.sin))
+    def _pixel_map(self) -> tuple[tuple[float, float], ...]:
+        """Return what a millimetre along x, one along y, and the body's origin are in (rows, columns)."""
+        pose, pixel = self.pose, self.pixel_mm
+        cosine, sine = pose.scale / pixel * math.cos(pose.tilt), pose.scale / pixel * math.sin(pose.tilt)
         middle = (self.size - 1) / 2
-        row = sine * x + cosine * y + (pose.shift_y / self.pixel_mm + middle)
-        return row, cosine * x - sine * y + (pose.shift_x / self.pixel_mm + middle)
+        return (sine, cosine), (cosine, -sine), (pose.shift_y / pixel + middle, pose.shift_x / pixel + middle)
 
     def deposit(self, x: Points, y: Points, volume: Points) -> Array:
         """Return the (N, N) thickness in mm of matter that lies at points, shared among the four nearest pixels.
@@ -84,7 +82,7 @@ class Grid:
             y: As x.
             volume: (P,) mm^3 at each point.
         """
-        row, column = self._pixels(x, y)
+        row, column = (a * x + b * y + origin for a, b, origin in zip(*self._pixel_map(), strict=True))
         wide = self.size + 3  # a margin takes what falls outside
         row, column = np.clip(row, -1, self.size) + 1, np.clip(column, -1, self.size) + 1
         first_row, first_column = row.astype(np.int64), column.astype(np.int64)
@@ -101,6 +99,16 @@ class Grid:
         return (total.reshape(wide, wide)[1:-2, 1:-2] / area).astype(np.float32)
 
 
+def _covering(
+    slope: tuple[float, float], low: tuple[float, float], high: tuple[float, float], origin: float, size: int
+) -> slice:
+    """Return the numbers from 0 to size - 1 that slope . (x, y) + origin takes in a rectangle, and one on each side."""
+    (a, b), (x0, y0), (x1, y1) = slope, low, high
+    first = min(a * x0, a * x1) + min(b * y0, b * y1) + origin
+    last = max(a * x0, a * x1) + max(b * y0, b * y1) + origin
+    return slice(max(0, math.floor(first)), max(0, min(size, math.ceil(last) + 1)))
+
+
 @lru_cache(maxsize=8)
 def detector(size: int) -> tuple[Array, Array]:
     """Return the pixel centres (1, N) and (N, 1) on the detector in mm, 0 in the middle."""
@@ -110,8 +118,9 @@ def detector(size: int) -> tuple[Array, Array]:
 
 def ramp(values: Array | float) -> Array:
     """Return 0 below 0, 1 above 1 and 3t^2 - 2t^3 between."""
-    share: Array = np.minimum(np.maximum(values, np.float32(0)), np.float32(1))
-    rest = np.float32(3) - share * np.float32(2)
+    share: Array = np.clip(values, 0, 1)  # np.minimum and np.maximum take twice as long
+    rest = share * np.float32(-2)
+    rest += np.float32(3)
     rest *= share
     rest *= share
     return rest
@@ -121,7 +130,7 @@ def chord(distance: Array) -> Array:
     """Return sqrt(1 - r^2), the half chord of the unit circle at distance r from its centre; 0 outside."""
     inside: Array = np.asarray(distance * distance, np.float32)
     np.subtract(1, inside, out=inside)
-    np.maximum(inside, 0, out=inside)
+    np.clip(inside, 0, 1, out=inside)
     return np.sqrt(inside, out=inside)
 
 
@@ -135,7 +144,7 @@ def mound(grid: Grid, centre: tuple[float, float], radii: tuple[float, float], a
     across *= across
     along += across
     np.subtract(1, along, out=along)
-    np.maximum(along, 0, out=along)
+    np.clip(along, 0, 1, out=along)
     return np.sqrt(along, out=along)
 
 

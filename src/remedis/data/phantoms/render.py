@@ -62,7 +62,8 @@ def render(exam: Exam, size: int = DEFAULT_SIZE) -> Phantom:
     _keep_memory()
     severities = exam.patient.severities
     body, grid = Body.of(exam), Grid.of(size, pose_of(exam))
-    inside, masks = _anatomy(grid, body, severities.get("cardiomegaly", 0.0))
+    inside = chest(grid, body, severities.get("cardiomegaly", 0.0))
+    masks = {"cardiomegaly": changed(inside.usual_lung, inside.air, inside)} if severities.get("cardiomegaly") else {}
     _aerate(inside)
     masks |= findings.add(inside, severities)
     stored = acquisition.photographed(line_integral(inside, bones(inside)), body)
@@ -98,14 +99,6 @@ def _keep_memory() -> None:
     (mallopt(3), M_MMAP_THRESHOLD, at most 32 MiB). The block is never touched. Elsewhere this does nothing.
     """
     np.empty(31 << 20, np.uint8)
-
-
-def _anatomy(grid: Grid, body: Body, cardiomegaly: float) -> tuple[Chest, dict[str, Mask]]:
-    inside = chest(grid, body, cardiomegaly)
-    if not cardiomegaly:
-        return inside, {}
-    without = chest(grid, body)
-    return inside, {"cardiomegaly": changed(without.lung, without.air, inside)}
 
 
 def _aerate(inside: Chest) -> None:

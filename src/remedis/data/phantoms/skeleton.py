@@ -25,7 +25,7 @@ def bones(chest: Chest) -> Array:
     random = generator(patient.seed, patient.number, "skeleton")
     mineral = 1 - 0.006 * max(0, patient.age - 50) * (1.3 if patient.sex == "F" else 0.8)
     varied = 1 + 0.12 * random.standard_normal((2, RIBS + 2)).astype(np.float32)
-    lift = float(3 * random.standard_normal()) - (12 if chest.body.exam.projection == "AP" else 0)
+    lift = 3 * float(random.standard_normal()) - (12 if chest.body.exam.projection == "AP" else 0)
     total = _ribs(chest, varied)
     for side in (-1, 1):
         where, near = chest.grid.patch(
@@ -108,8 +108,13 @@ def _spine(grid: Grid) -> Array:
     body = side * (np.float32(0.4) + np.float32(0.6) * ramp((np.float32(0.42) - np.abs(off)) / np.float32(0.1)))
     plates = side * ramp((np.float32(0.08) - np.abs(np.abs(off) - np.float32(0.38))) / np.float32(0.06))
     off *= height
-    pedicle = chord(np.hypot((across - np.float32(0.68) * width) / np.float32(3.6), (off + 2.5) / 5))
-    process = chord(np.hypot(across / np.float32(3.2), (off - 4.5) / 7))
+    pedicle = _disc((across - np.float32(0.68) * width) / np.float32(3.6), (off + np.float32(2.5)) / 5)
+    process = _disc(across / np.float32(3.2), (off - np.float32(4.5)) / 7)
     sideways = chord((off + 2) / 5) * ramp((34 - across) / 8)
     result: Array = 3.6 * body + 1.2 * plates + 2.4 * pedicle + 3 * process + 1.6 * sideways
     return result
+
+
+def _disc(x: Array, y: Array) -> Array:
+    """Return a half chord like `chord`, of the distance from two directions (np.hypot is ten times slower)."""
+    return chord(np.sqrt(x * x + y * y))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -51,7 +51,8 @@ def vessels(chest: Chest) -> Array:
     random = generator(patient.seed, patient.number, "vessels")
     scale = chest.body.half_width / 139, (chest.body.domes[0] - chest.body.apex) / 242
     step = max(FINEST_MM, 1.1 * chest.grid.pixel_mm)
-    clouds = [_cloud(tree, step) for tree in _trees(random, scale)]
+    trees = _trees(random, scale)
+    clouds = [_cloud(_joined(trees[first : first + 2]), step) for first in range(0, GENERATIONS, 2)]
     x, y, volume = (np.concatenate([cloud[part] for cloud in clouds]) for part in range(3))
     return chest.grid.deposit(x, y, volume)
 
@@ -90,15 +91,21 @@ def _forked(parent: Branches, random: np.random.Generator) -> Branches:
     )
 
 
+def _joined(trees: list[Branches]) -> Branches:
+    """Return the branches of several generations as one, in float32 (a hundredth of a pixel is enough)."""
+    columns = ([getattr(tree, part.name) for tree in trees] for part in fields(Branches))
+    return Branches(*(np.concatenate(column, dtype=np.float32, casting="same_kind") for column in columns))
+
+
 def _cloud(branches: Branches, step_mm: float) -> tuple[Points, Points, Points]:
     """Return (P,) points across and along the tubes with the volume of each: chords of a circular section."""
     steps = int(np.ceil(1.3 * branches.length.mean() / step_mm))
     rows = int(np.ceil(1.8 * branches.radius.mean() / step_mm))
-    share = (np.arange(steps) + 0.5) / steps
+    share = ((np.arange(steps) + 0.5) / steps).astype(np.float32)
     x, y = branches.at(share)
     heading = branches.angle[:, None] + branches.bend[:, None] * share
     taper = branches.radius[:, None] * (1 - 0.15 * share)
-    off = (2 * np.arange(rows) + 1) / rows - 1
+    off = ((2 * np.arange(rows) + 1) / rows - 1).astype(np.float32)
     part = np.sqrt(1 - off**2)
     part /= part.sum()
     area = np.pi * taper**2 * (branches.length[:, None] / steps)
