@@ -1,8 +1,8 @@
 """The other side of embed.py: BiT written with TensorFlow's operations, saved as a SavedModel, opened and timed.
 
 Runs in TensorFlow's own environment and needs nothing else. The weights come as an npz file by their names; kernels are
-standardised in the graph, in every call, as in the published files. Lines on stdin: `COUNT` to push COUNT batches
-through, answered by the seconds it took; an end of file ends the process.
+standardised in the graph, in every call, as in the published files. A line `BATCH` on stdin pushes all images through,
+BATCH at once, and is answered by the seconds it took; the end of stdin ends the process.
 """
 
 import argparse
@@ -81,17 +81,17 @@ def main() -> None:
         weights = {name: file[name] for name in file.files}
     tf.saved_model.save(BiT(weights, options.depth), options.saved_model)
     network = tf.saved_model.load(options.saved_model)
-    images = tf.constant(np.load(options.images, allow_pickle=False))
+    images = np.load(options.images, allow_pickle=False)
 
-    def encode():
-        return network(tf.cast(images, tf.float32) / 255.0).numpy()
+    def encode(batch):
+        parts = [images[start : start + batch] for start in range(0, len(images), batch)]
+        return np.concatenate([network(tf.cast(part, tf.float32) / 255.0).numpy() for part in parts])
 
-    np.save(options.embeddings, encode())
-    print(f"ready TensorFlow {tf.__version__}", flush=True)
+    np.save(options.embeddings, encode(len(images)))
+    print(tf.__version__, flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
-        for _ in range(int(line)):
-            encode()
+        encode(int(line))
         print(time.perf_counter() - start, flush=True)
 
 

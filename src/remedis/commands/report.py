@@ -58,11 +58,9 @@ def _check_out(out: Path, json_path: Path) -> None:
     for path in (out, json_path):
         if path.is_dir():
             raise UsageError(f"--out {out}: {str(path)!r} is a folder, a name for a file was expected")
-    if (out.exists() and not is_page(out)) or (json_path.exists() and not _is_json(json_path)):
-        taken = json_path if not out.exists() or is_page(out) else out
-        raise FolderError(
-            "exists and was not written by remedis report; choose another name for --out", where=taken
-        )  # fmt: skip
+    for path, ours in ((out, is_page), (json_path, _is_json)):
+        if path.exists() and not ours(path):
+            raise FolderError("exists and was not written by remedis report; choose another name for --out", where=path)
 
 
 def _is_json(path: Path) -> bool:

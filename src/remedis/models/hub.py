@@ -81,7 +81,7 @@ def pull(
     """
     with new_folder(folder) as scratch:
         with _one_line(repo):
-            fetch(repo, revision=revision, local_dir=scratch)
+            fetch(repo, revision=revision, allow_patterns=list(FILES), local_dir=scratch)
         shutil.rmtree(scratch / ".cache", ignore_errors=True)
         _refuse_empty(repo, scratch)
         try:

@@ -13,6 +13,7 @@ from remedis.report.shortcuts import TELLING
 Plain = dict[str, Any]
 CHANCE = 0.5
 UNSEEN = {"patients": "its patient", "images": "it"}
+_REST_ON = "the intervals rest on"
 _COLLECTION = "the figures are of a collection of images, not of a population; prevalence changes with the place"
 
 
@@ -88,7 +89,7 @@ def cautions(answers: Sequence[Plain], datas: Sequence[Plain], facts: Plain) -> 
         found.append((4, "these images are simulated; the figures say nothing about patients"))
     if facts["untrained"]:
         found.append((5, "the encoder’s weights are random, it has learnt from no image; read this as a floor"))
-    found += [(6, text) for text in facts["of_probe"]]
+    found += [(6, text) for text in facts["of_probe"] if _REST_ON not in text]  # of few patients, said above
     if len(facts["sites"]) == 1:
         found.append((7, "all tested images come from one site; another site can differ"))
     found.append((8, _COLLECTION))
@@ -101,7 +102,7 @@ def _of_label(said: Plain, data: Plain) -> list[tuple[int, str]]:
     found = []
     if data["units"] < FEW_UNITS:
         words = counted(data["units"], data["unit_name"])
-        found.append((1, f"the intervals rest on {words}, too few to be believed"))
+        found.append((1, f"{_REST_ON} {words}, too few to be believed"))
     if said["low"] is not None and said["low"] <= CHANCE <= said["high"]:
         found.append((2, f"the interval holds {CHANCE}, which is chance"))
     if said["high"] is not None and said["high"] < CHANCE:

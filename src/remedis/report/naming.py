@@ -48,6 +48,7 @@ def path_shown(path: Any, *, names: bool) -> str:
 def condition_shown(condition: str, *, names: bool) -> str:
     """Return a condition `COLUMN=VALUE`, the value hidden where the column's name says that it tells people apart."""
     column, sign, _ = condition.partition("=")
-    if names or not sign or not _IDENTIFYING.search(column.strip(" !").lower()):
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.strip(" !")).lower()
+    if names or not sign or not _IDENTIFYING.search(words):
         return condition
     return f"{column}{sign}{HIDDEN}"

@@ -142,14 +142,15 @@ def _patients(probe: ProbeFolder, labels: list[Plain], seen: int) -> list[str]:
             f"Intervals draw whole {plural(unit)}: {data['n']:,} tested images of {counted(data['units'], unit)} "
             f"({data['n'] / data['units']:.1f} images each on average)."
         )
+    whole = {"images": "each image in one", "patients": "all images of a patient together"}
+    kept = whole.get(unit, f"all images of one value of {unit} together")
+    tested = probe.predictions["logistic"].num_rows
     lines.append(
         {
             "split": "A patient who stood in two parts would have been refused, so none does.",
-            "nested-cv": f"Folds keep all images of {'a patient' if unit == 'patients' else f'one value of {unit}'} together."
-            if unit != "images"
-            else "Each image is in one fold.",
+            "nested-cv": f"Folds keep {kept}.",
             "external": "The tested images are another set; rows that the probe had seen are recognised by image and "
-            f"patient, {seen:,} of {probe.predictions['logistic'].num_rows:,} were.",
+            f"patient, {seen:,} of {tested:,} were.",
         }[probe.config["labels"][0]["evaluation"]]
     )
     return list(dict.fromkeys(lines))

@@ -34,8 +34,10 @@ def project(features: NDArray[np.float32], *, seed: int) -> tuple[Floats, str]:
     """
     mean, scale = standard(features)
     rows = ((features - mean) / scale).astype(np.float32)
+    if not np.ptp(rows, axis=0).any():
+        return np.full((len(rows), 2), 0.5), "putting all on one spot, since the embeddings are alike"
     components = PCA(min(_COMPONENTS, *rows.shape), random_state=seed).fit_transform(rows)
-    if len(rows) < _FEWEST or components.shape[1] < 2 or not np.ptp(components):
+    if len(rows) < _FEWEST or components.shape[1] < 2:
         places = np.c_[components, np.zeros(len(rows))][:, :2]
         return _in_unit_square(places), "the first two principal components"
     perplexity = min(_PERPLEXITY, (len(rows) - 1) / 3)
@@ -48,7 +50,5 @@ def project(features: NDArray[np.float32], *, seed: int) -> tuple[Floats, str]:
 def _in_unit_square(places: NDArray[np.floating]) -> Floats:
     places = places.astype(np.float64)
     low, spread = places.min(axis=0), np.ptp(places, axis=0).max()
-    if spread == 0:
-        return np.full(places.shape, 0.5)
     centred = (places - low) / spread
     return np.asarray(centred + (1 - np.ptp(centred, axis=0)) / 2)

@@ -27,6 +27,19 @@
     });
   }
 
+  // A table wider than the screen scrolls in its own box, which the keyboard must reach too.
+  const reach = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      if (box.scrollWidth > box.clientWidth) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "region");
+        box.setAttribute("aria-label", box.querySelector("caption")?.textContent.trim() ?? "table");
+      } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  };
+  reach();
+  addEventListener("resize", reach);
+
   // Curves tell the point under the pointer.
   const digits = (value) => value.toFixed(2);
   for (const chart of document.querySelectorAll(".chart[data-chart]")) {
