@@ -6,7 +6,8 @@
 Measures in turn, round after round, so that other work on the machine meets all of them alike: the machine's
 matrix-product and memory-copy rates, reading (decode and resize, the loader's own workers), encoding in float32 and
 bfloat16, reading and encoding together, and TensorFlow with a SavedModel of the same network. Prints medians (the
-smallest and largest beside them) and writes them with the machine's facts to results/embed.csv. The images are simulated.
+smallest and largest beside them) and writes them with the machine's facts to results/embed.csv. The images are
+simulated.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def reported(folder: Path, out: Path, **options: Any) -> tuple[str, dict[str, An
 
 
 def predictions(folder: Path, label: str, columns: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a label's tested rows as plain columns: what stands in predictions.parquet, rows without a score left out."""
+    """Return a label's tested rows as plain columns: those of predictions.parquet with a score."""
     table = pq.read_table(folder / "predictions.parquet")
     score = [name for name in table.column_names if name == f"score_{label}" or name.startswith(f"score_{label}=")]
     rows = [row for row in table.to_pylist() if row[score[0]] is not None]

@@ -8,6 +8,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 import torch
-from embed_runs import make_pictures, rows_of, started
+from embed_runs import environment, make_pictures, rows_of, started
 from PIL import Image
 
 import remedis
@@ -39,7 +41,9 @@ def test_rows_are_the_manifests_and_values_the_encoders(tmp_path: Path, small_en
     encoder = remedis.load(small_encoder)
     for name, vector in zip(*rows_of(tmp_path / "emb"), strict=True):
         expected = encoder(remedis.read(tmp_path / "pictures" / name))[0].double()
-        assert torch.linalg.norm(torch.from_numpy(vector.copy()).double() - expected) < 1e-4 * torch.linalg.norm(expected)
+        assert torch.linalg.norm(torch.from_numpy(vector.copy()).double() - expected) < 1e-4 * torch.linalg.norm(
+            expected
+        )
 
 
 def test_the_facts_name_what_decides_the_values(tmp_path: Path, small_encoder: Path) -> None:
@@ -261,6 +265,28 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, small_encoder: Path) 
     assert [process.returncode for process in pair] == [0, 0]
     assert [bool(out) for out, _ in outputs] == [True, False]
     assert cli.run([str(word) for word in [*words, tmp_path / "one"]]) == 0
+    (names, two), (expected, one) = rows_of(tmp_path / "two"), rows_of(tmp_path / "one")
+    assert names == expected
+    assert np.linalg.norm(two - one) <= 1e-5 * np.linalg.norm(one)
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_work_and_a_later_start_takes_up_what_a_killed_one_left(
+    tmp_path: Path, small_encoder: Path
+) -> None:
+    path = make_pictures(tmp_path, 200)
+    words = ["embed", path, "--encoder", small_encoder, "--batch-size", 2, "--image-size", 160, "--workers", 1, "--out"]
+    assert cli.run([str(word) for word in [*words, tmp_path / "one"]]) == 0
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "remedis"]
+    line += [str(word) for word in [*words, tmp_path / "two"]]
+    first = subprocess.Popen(line, env=environment(), start_new_session=True)
+    end = time.monotonic() + 120
+    while len(embeddings.part_paths(tmp_path / "two")) < 4 and time.monotonic() < end:
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGKILL)  # what it started may go on beside the next start: parts come whole or not
+    first.communicate()
+    assert len(embeddings.part_paths(tmp_path / "two")) >= 4
+    assert subprocess.run(line, env=environment(), check=False).returncode == 0
     (names, two), (expected, one) = rows_of(tmp_path / "two"), rows_of(tmp_path / "one")
     assert names == expected
     assert np.linalg.norm(two - one) <= 1e-5 * np.linalg.norm(one)

@@ -211,13 +211,16 @@ def test_a_probe_without_its_embeddings_still_gives_a_page(
     folder = Path(shutil.copytree(made / "probe", tmp_path / "alone" / "probe"))
     out = tmp_path / "page.html"
     assert cli.run(["report", str(folder), "--out", str(out)]) == 0
-    assert "could not be opened again" in capsys.readouterr().err
+    assert "warning: the embeddings are not where they were: the page has no map" in capsys.readouterr().err
     html, data = out.read_text(encoding="utf-8"), json.loads(out.with_suffix(".json").read_text())
     assert (data["map"], data["audit"]) == (None, None)
     assert data["labels"][0]["neighbours"] == []
     assert "There is no map and there are no neighbours" in html
     assert "data:image/jpeg" in html  # the pictures are still where they were
     assert [part["name"] for part in data["labels"][0]["baseline"]] == ["tested"]
+    (tmp_path / "alone" / "emb").mkdir()
+    command.run(Report(folder=folder, out=out))
+    assert "the embeddings cannot be read any more" in out.read_text(encoding="utf-8")
     whole = report_folders.reported(made / "probe", tmp_path / "whole.html")[1]
     for name in ("roc", "precision_recall", "calibration", "confusion", "results", "subgroups"):
         assert data["labels"][0][name] == whole["labels"][0][name]

@@ -151,9 +151,6 @@ def test_pieces_change_nothing_but_the_memory(
     monkeypatch.setattr(accelerate, "BYTES_A_PIECE", 1)
     assert distance(fast(images), found) < 1e-5
     assert seen == [1] * 7
-    monkeypatch.setattr(accelerate, "BYTES_A_PIECE", 1e12)
-    assert distance(fast(images), found) < 1e-5
-    assert seen[7:] == [7]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -41,10 +41,9 @@ def test_the_answer_has_its_number_interval_images_and_patients() -> None:
 
 
 def test_the_weightiest_caution_comes_first() -> None:
-    found = said(
-        data(value=0.6, low=0.4, high=0.7, units=8), 0.7,
-        seen=3, simulated=True, untrained=True, sites=["a"], of_probe=["edema: 3 folds instead of 5", "edema: the intervals rest on 8 patients; under 20"],
-    )  # fmt: skip
+    of_probe = ["edema: 3 folds instead of 5", "edema: the intervals rest on 8 patients; under 20"]
+    label = data(value=0.6, low=0.4, high=0.7, units=8)
+    found = said(label, 0.7, seen=3, simulated=True, untrained=True, sites=["a"], of_probe=of_probe)
     beginnings = [
         "The model had seen 3 images", "The intervals rest on 8 patients", "The interval holds 0.5",
         "Width and height of the files alone reach AUROC 0.70", "These images are simulated", "The encoder’s weights",
@@ -66,6 +65,15 @@ def test_the_weightiest_caution_comes_first() -> None:
 def test_nothing_is_cautioned_of_without_cause(label: dict[str, Any], size_alone: float | None, word: str) -> None:
     assert not any(word in text for text in said(label, size_alone))
     assert len(said(label, size_alone)) == 1
+
+
+def test_the_weight_counts_before_the_order_of_the_labels() -> None:
+    labels = [data(), data(low=0.5, units=8) | {"label": "mass"}]
+    answers = [answer(labels[0], entry(0.9), encoder="e"), answer(labels[1], entry(), encoder="e")]
+    found = cautions(answers, labels, NOTHING)
+    assert [text.split(":")[0] for text in found[:3]] == ["mass", "mass", "edema"]
+    assert "8 patients" in found[0]
+    assert "holds 0.5" in found[1]
 
 
 def test_a_ranking_that_is_upside_down_is_called_so() -> None:

@@ -57,6 +57,18 @@ def test_unreadable_images_and_what_the_index_left_out_stand_in_it() -> None:
     assert [part["units_words"] for part in diagram["parts"]] == ["20 patients"] * 3
 
 
+def test_rows_that_conditions_left_out_are_counted_after_the_unreadable_ones() -> None:
+    source = source_facts("m.parquet", {"job": {"rows": 100}, "rejected": 7}, 60, ("site=a",), names=False)
+    entry = {
+        "evaluation": "nested-cv", "left_out": {}, "counts": {"test": {"images": 60, "units": 60}},
+    }  # fmt: skip
+    (diagram,) = flow({"unit_name": "images"}, entry, source, None)
+    check(diagram)
+    assert [step["out"] for step in diagram["steps"]] == [
+        [{"why": "could not be read", "count": 7}], [{"why": "rows other than site=a", "count": 33}],
+    ]  # fmt: skip
+
+
 def test_an_identifying_condition_hides_its_value() -> None:
     shown = [
         source_facts("m", {}, 1, ("patient_id=SMITH",), names=names)["conditions"] for names in (False, True)

@@ -221,6 +221,15 @@ def test_an_audit_of_the_table_is_shown_without_names(page: Found, tmp_path: Any
     assert "PAT0" not in html
 
 
+def test_findings_about_paths_do_not_show_them(tmp_path: Any) -> None:
+    folder = report_folders.binary(tmp_path, image=[str(tmp_path / "images" / f"{row:05}.png") for row in range(160)])
+    html, data = reported(folder, tmp_path / "page.html")
+    (finding,) = data["audit"]
+    assert (finding["kind"], finding["count"]) == ("path", 160)
+    assert str(tmp_path) not in html + json.dumps(data)
+    assert "00000.png" not in html + json.dumps(data)
+
+
 def test_what_the_encoder_s_folder_says_is_shown_while_it_holds_the_same_weights(page: Found, tmp_path: Any) -> None:
     encoder = tmp_path / "enc"
     encoder.mkdir()

@@ -37,7 +37,7 @@ def predicted(scores: Floats) -> tuple[Integers, Floats, Floats]:
     """
     if scores.ndim == 1:
         called = (scores >= THRESHOLD).astype(np.int64)
-        return called, np.where(called == 1, scores, 1 - scores), np.scores
+        return called, np.where(called == 1, scores, 1 - scores), np.abs(scores - THRESHOLD)
     ordered = np.sort(scores, axis=1)
     return scores.argmax(axis=1), ordered[:, -1], ordered[:, -1] - ordered[:, -2]
 

@@ -12,7 +12,8 @@ def figure(value: float | None, digits: int = 3) -> str:
     """Return `0.953`, or a dash where there is no value."""
     if value is None or math.isnan(value):
         return NOTHING
-    return f"{value:.{digits}f}".replace("-", "−")
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
 def span(low: float | None, high: float | None, digits: int = 3) -> str:

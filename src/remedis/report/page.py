@@ -188,8 +188,8 @@ def _label(data: Plain, number: int, sheet: Sheet) -> Plain:
             }
             for row in data["neighbours"]
         ],
-        "neighbour_words": f"{len(data['neighbours'])} of {data['n']:,} tested images, framed, each with the five "
-        "training images whose embeddings point the same way (cosine of standardised embeddings). The "
+        "neighbour_words": f"{len(data['neighbours'])} of {data['n']:,} tested images, each first in its row, then "
+        "the five training images whose embeddings point the same way (cosine of standardised embeddings). The "
         "nearest-neighbour figures above rest on such neighbours.",
     }  # fmt: skip
 

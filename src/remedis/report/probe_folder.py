@@ -168,8 +168,9 @@ def _embeddings(
     try:
         train = _read(folder, config["embeddings"], config.get("where", ()))
         test = _read(folder, config["test"], config.get("where", ())) if config.get("test") else train
-    except (RemedisError, KeyError, OSError) as error:
-        return None, None, None, f"the embeddings could not be opened again ({type(error).__name__})"
+    except (RemedisError, OSError):  # whose words would name a path
+        moved = not all((folder / config[key]).is_dir() for key in ("embeddings", "test") if config.get(key))
+        return None, None, None, f"the embeddings {'are not where they were' if moved else 'cannot be read any more'}"
     known = {found.facts.get("encoder_hash") for found in (train, test)} == {config.get("encoder_hash")}
     places = match(predictions, test.table) if known else None
     if places is None:
