@@ -18,7 +18,9 @@ def cli_reference() -> str:
     parts = [
         "# Command line\n\nMade by `docs/make_reference.py` from the code; `remedis VERB --help` says the same.\n\n"
         "`--train-batch-size` and `--train_batch_size` are one; lists are comma-separated; switches take `True` or `False` "
-        "and `--no-…`. With every verb: " + ", ".join(f"`{flag}` ({text})" for flag, text in cli.GLOBAL_FLAGS.items()) + "."
+        "and `--no-…`. With every verb: "
+        + ", ".join(f"`{flag}` ({text})" for flag, text in cli.GLOBAL_FLAGS.items())
+        + "."
     ]
     parts += [_verb(name, verb) for name, verb in cli.VERBS.items()]
     parts.append(_STATUSES)
@@ -36,14 +38,11 @@ def _verb(name: str, verb: cli.Verb) -> str:
 
 
 def _row(field: dataclasses.Field[Any], text: str) -> str:
-    if field.metadata.get("positional"):
-        name = f"`{field.name.upper()}`"
-    else:
-        name = f"`--{field.name.replace('_', '-')}`"
+    name = field.name.upper() if field.metadata.get("positional") else f"--{field.name.replace('_', '-')}"
     required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     shown = field.default not in (None, False, (), dataclasses.MISSING)
     default = " **Required.**" if required else f" Default: `{field.default}`." if shown else ""
-    return f"| {name} | {text.replace('|', chr(92) + '|')}{default} |"
+    return f"| `{name}` | {text.replace('|', chr(92) + '|')}{default} |"
 
 
 _STATUSES = """## Exit status

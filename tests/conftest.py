@@ -42,7 +42,7 @@ def _unpack_once(archive: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=cache) as scratch, tarfile.open(archive) as tar:
             tar.extractall(scratch, filter="data")
             try:
-                os.replace(scratch, folder)
+                Path(scratch).replace(folder)
             except OSError:  # another worker was first
                 if not folder.exists():
                     raise

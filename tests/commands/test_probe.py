@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from remedis.report.trivial import size_alone
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from references.ece import expected_calibration_error
@@ -22,7 +23,6 @@ from remedis.data.files import write_json
 from remedis.evaluate.results import COLUMNS, figures
 from remedis.report.of_probe import probe_page
 from remedis.report.probe_folder import open_probe
-from remedis.report.trivial import size_alone
 from synthetic_embeddings import separable, write_embeddings
 
 FILES = {

@@ -49,20 +49,26 @@ def layout_of(dataset: Any, where: str) -> Layout:
     """
     element = next((keyword for keyword in _PIXELS if keyword in dataset), None)
     if element is None:
-        kind = uid_name(dataset.SOPClassUID) if "SOPClassUID" in dataset else "of no named kind"
-        raise ReadError(f"there is no pixel data in it ({kind}); give an image", where=where)
+        raise _no_pixels(dataset, where)
     layout = layout_by_header(dataset, element, where)
     found = len(dataset[element].value or b"")
     check_promises(layout, found, where, compressed=dataset[element].is_undefined_length)
     return layout
 
 
+def _no_pixels(dataset: Any, where: str) -> ReadError:
+    kind = uid_name(dataset.SOPClassUID) if "SOPClassUID" in dataset else "of no named kind"
+    return ReadError(f"there is no pixel data in it ({kind}); give an image", where=where)
+
+
 def layout_by_header(dataset: Any, element: str, where: str) -> Layout:
     """Return how the pixels in `element` lie, by the header alone.
 
     Raises:
-        ReadError: The photometric interpretation is missing or cannot be shown.
+        ReadError: It is no image at all, or the photometric interpretation is missing or cannot be shown.
     """
+    if not any(keyword in dataset for keyword in ("PhotometricInterpretation", "Rows", "Columns", "BitsAllocated")):
+        raise _no_pixels(dataset, where)
     photometric = str(dataset.get("PhotometricInterpretation", "") or "")
     if photometric not in (*GREY, *COLOUR, "PALETTE COLOR"):
         named = photometric if photometric in _OTHERS else "missing" if not photometric else "none of the standard's"

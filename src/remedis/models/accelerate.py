@@ -39,8 +39,9 @@ def prepare(
     """Return a function from (N, S, S, 3) uint8 or uint16 to embeddings (N, D) float32 on `device`.
 
     The encoder is left as it is. In `fp32` the result is the encoder's within 1e-4 (relative), the distance
-    of two right float32 programs; `bf16` keeps the statistics of norms and the mean in float32 and reaches a
-    cosine of 0.999.
+    of two right float32 programs; `bf16` keeps the statistics of norms, the mean and the first layers in
+    float32 and reaches a cosine of 0.999 on R50x1, with random kernels too. On a processor the work is done
+    with torch's number of threads, one batch at a time.
 
     Args:
         encoder: In evaluation mode or not; the copy is.

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from remedis import __version__
-from remedis.console import Console
+from remedis.console import Console, Track
 from remedis.data import embeddings
 from remedis.data.files import claim_folder, read_json, remove_orphans, write_json
 from remedis.data.loader import Batch, Loader, View
@@ -57,8 +57,12 @@ def embed(
     share = range(rank, job.parts, world)
     missing = [part for part in share if not embeddings.part_path(out, part).exists()]
     if missing:
-        before = sum(len(job.rows_of(part)) for part in share) - sum(len(job.rows_of(part)) for part in missing)
-        _work_through(manifest, encoder, job, out, missing, console, before=before, device=device, workers=workers)
+        done, todo = (sum(len(job.rows_of(part)) for part in parts) for parts in (share, missing))
+        encode = prepare(encoder, precision=job.precision, device=device)
+        loader = _loader(manifest, job, missing, workers)
+        made = _PartMaker(manifest, job, out, encoder.width)
+        with console.track(done, "images", "embedding", done=done - todo) as track:
+            _work_through(loader, encode, made, track)
     if world > 1:  # a process that ended early with status 1 would make torchrun stop the others
         paths = [embeddings.part_path(out, part) for part in range(job.parts)]
         _wait_until(lambda: all(p.exists() for p in paths), _MINUTES_FOR_OTHERS, "the other processes", out)
@@ -97,23 +101,23 @@ def _wait_until(ready: Callable[[], bool], minutes: float, what: str, where: Pat
         time.sleep(0.2)
 
 
-def _work_through(
-    manifest: Manifest, encoder: Encoder, job: Job, out: Path, parts: list[int], console: Console,
-    *, before: int, device: str, workers: int | None,
-) -> None:  # fmt: skip
-    """Embed parts one after the other, with one loader over all their batches."""
-    encode = prepare(encoder, precision=job.precision, device=device)
+def _loader(manifest: Manifest, job: Job, parts: list[int], workers: int | None) -> Loader:
+    """Return one loader over all batches of some parts."""
     batches = [rows for part in parts for rows in job.batches_of(part)]
     processes = max(1, (os.cpu_count() or 2) - 1) if workers is None else max(0, workers)
     view = View(profile=job.profile, size=job.image_size, fit=job.fit)
-    loader = Loader(manifest, batches, view, workers=min(processes, len(batches)))
-    total = before + sum(len(rows) for rows in batches)
-    with console.track(total, "images", "embedding", done=before) as track:
-        start, made = time.monotonic(), _PartMaker(manifest, job, out, encoder.width)
-        for batch in loader:
-            made.add(batch, encode(batch.images))
-            track.note(f"waiting for data {loader.seconds_waited / (time.monotonic() - start):.0%}")
-            track.advance(len(batch.rows))
+    return Loader(manifest, batches, view, workers=min(processes, len(batches)))
+
+
+def _work_through(
+    loader: Loader, encode: Callable[[torch.Tensor], torch.Tensor], made: _PartMaker, track: Track
+) -> None:
+    """Embed the loader's batches one after the other, and say how much of the time went into waiting for them."""
+    start = time.monotonic()
+    for batch in loader:
+        made.add(batch, encode(batch.images))
+        track.note(f"waiting for data {loader.seconds_waited / (time.monotonic() - start):.0%}")
+        track.advance(len(batch.rows))
 
 
 class _PartMaker:
