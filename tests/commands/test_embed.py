@@ -142,6 +142,8 @@ def test_conditions_choose_rows(tmp_path: Path, small_encoder: Path) -> None:
     words = ["--encoder", small_encoder, "--out", tmp_path / "emb", "--workers", 0]
     assert embed(path, "--where", "label=1", "--where", "image!=0003.png", *words) == 0
     assert rows_of(tmp_path / "emb")[0] == ["0001.png", "0005.png"]
+    facts = json.loads((tmp_path / "emb" / "_embeddings.json").read_text())
+    assert facts["job"]["where"] == ["label=1", "image!=0003.png"]
 
 
 def test_the_same_command_again_does_nothing(

@@ -74,3 +74,12 @@ def test_an_identifying_condition_hides_its_value() -> None:
         source_facts("m", {}, 1, ("patient_id=SMITH",), names=names)["conditions"] for names in (False, True)
     ]  # fmt: skip
     assert shown == ["patient_id=…", "patient_id=SMITH"]
+
+
+def test_what_embed_was_told_to_take_stands_in_the_first_step() -> None:
+    facts = {"job": {"rows": 10, "where": ["site=a", "patient_id!=P7"]}, "rejected": 1}
+    entry = {"counts": {"train": {"images": 9, "units": 9}, "test": {"images": 9, "units": 9}}, "left_out": {}}
+    data = {"unit_name": "images"}
+    source = source_facts("m.parquet", facts, None, (), names=False)
+    (diagram,) = flow(data, {**entry, "evaluation": "nested-cv"}, source, None)
+    assert "images taken from m.parquet, those with site=a and patient_id!=…" in diagram["steps"][0].values()

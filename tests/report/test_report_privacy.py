@@ -125,7 +125,7 @@ def with_names(data: dict[str, Any], label: str, name: str, site: str) -> Strict
     return Strict(render(changed, EMPTY, images=False, json_name="page.json"))
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=5, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(label=HOSTILE, name=HOSTILE, site=HOSTILE)
 def test_no_name_becomes_markup(page: Found, label: str, name: str, site: str) -> None:
     found = with_names(page("binary").data, f"L{label}", f"N{name}", f"S{site}")

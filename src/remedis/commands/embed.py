@@ -38,7 +38,7 @@ def run(options: Embed, console: Console = QUIET) -> Result:
     )
     root = str(options.root) if options.root else None
     typed = {"manifest": str(options.manifest), "encoder": options.encoder, "root": root}
-    job = plan(manifest, encoder, wishes, typed=typed)
+    job = plan(manifest, encoder, wishes, typed=typed, where=options.where)
     console.say(_understood(encoder, job))
     rejected = embed(
         manifest, encoder, job, options.out, console, device=device_of(options.device), workers=options.workers

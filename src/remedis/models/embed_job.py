@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class Job:
         manifest: As typed.
         manifest_hash: Of the rows that are embedded.
         root: Where image paths start from, if it was given.
+        where: Conditions that chose the rows, as typed.
         rows: How many rows there are.
         profile: How stored pixels become the image.
         profile_version: Of the profile.
@@ -48,6 +49,7 @@ class Job:
     manifest: str
     manifest_hash: str
     root: str | None
+    where: list[str]
     rows: int
     profile: str
     profile_version: int
@@ -87,7 +89,14 @@ class Wishes:
     dtype: str = "float32"
 
 
-def plan(manifest: Manifest, encoder: Encoder, wishes: Wishes, *, typed: Mapping[str, str | None]) -> Job:
+def plan(
+    manifest: Manifest,
+    encoder: Encoder,
+    wishes: Wishes,
+    *,
+    typed: Mapping[str, str | None],
+    where: Sequence[str] = (),
+) -> Job:
     """Return the job, with what was not asked for filled in.
 
     Args:
@@ -95,6 +104,7 @@ def plan(manifest: Manifest, encoder: Encoder, wishes: Wishes, *, typed: Mapping
         encoder: What they go through.
         wishes: What was asked for.
         typed: `manifest`, `encoder` and `root` as they were typed.
+        where: Conditions that chose the rows, as typed.
 
     Raises:
         UsageError: A number is below 1, or there is no such precision, profile or device.
@@ -112,6 +122,7 @@ def plan(manifest: Manifest, encoder: Encoder, wishes: Wishes, *, typed: Mapping
         manifest=str(typed["manifest"]),
         manifest_hash=manifest.hash(),
         root=typed["root"],
+        where=list(where),
         rows=len(manifest),
         profile=profile.name,
         profile_version=profile.version,

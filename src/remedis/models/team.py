@@ -57,7 +57,7 @@ class Team:
 
     def __call__(self, images: Tensor, most: int) -> Tensor:
         """Return the rows of all images, at least one, in order, at most `most` images in a piece."""
-        if True:
+        with _one_batch_at_a_time:
             threads = torch.get_num_threads()
             shared = plan(len(images), threads, most)
             pieces = torch.tensor_split(images, shared.pieces)

@@ -45,6 +45,8 @@ def _embed(probe: ProbeFolder, found: Embeddings | None, key: str, *, names: boo
     for option in _EMBED:
         if job.get(option) is not None:
             words += [f"--{option.replace('_', '-')}", str(job[option])]
+    for condition in job.get("where", ()):
+        words += ["--where", condition_shown(condition, names=names)]
     if job.get("dtype", "float32") != "float32":
         words += ["--dtype", str(job["dtype"])]
     return words

@@ -59,10 +59,14 @@ def source_facts(
         before: Reason and number of what the manifest itself left out.
     """
     job = facts.get("job", {})
-    words = " and ".join(condition_shown(condition, names=names) for condition in conditions)
+    words, chosen = (
+        " and ".join(condition_shown(condition, names=names) for condition in some)
+        for some in (conditions, job.get("where", ()))
+    )
     return {
         "name": name,
         "listed": job.get("rows"),
+        "chosen": f", those with {chosen}" if chosen else "",
         "rejected": facts.get("rejected", 0),
         "kept": rows,
         "conditions": words,
@@ -75,7 +79,11 @@ def _diagram(source: Plain, left_out: Mapping[str, int], parts: list[Plain]) -> 
     steps: list[Plain] = []
     if source["listed"] is not None:
         unread = source["rejected"]
-        steps.append(_step(source["listed"], f"images taken from {source['name']}", {"could not be read": unread}))
+        steps.append(
+            _step(
+                source["listed"], f"images taken from {source['name']}{source['chosen']}", {"could not be read": unread}
+            )
+        )
         embedded = source["listed"] - unread
         if source["kept"] is not None:
             steps.append(
