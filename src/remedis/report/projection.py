@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from remedis.evaluate.knn import standard
 from remedis.evaluate.metrics import Floats, Integers
@@ -41,7 +42,8 @@ def project(features: NDArray[np.float32], *, seed: int) -> tuple[Floats, str]:
         places = np.c_[components, np.zeros(len(rows))][:, :2]
         return _in_unit_square(places), "the first two principal components"
     perplexity = min(_PERPLEXITY, (len(rows) - 1) / 3)
-    places = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
+    with threadpool_limits(1):  # its loops are short: threads would wait for each other, long where a core is taken
+        places = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
     return _in_unit_square(places), (
         f"t-SNE (perplexity {perplexity:.0f}, seed {seed}) of {components.shape[1]} principal components"
     )
