@@ -162,12 +162,15 @@ def main() -> None:
         out = options.work / f"emb-{name}"
         said = remedis("embed", manifest, "--encoder", options.work / "encoder", "--out", out, allowed=(0, 1))
         sys.stdout.write(f"\n{name}: {said['images']} pictures embedded, {said['rejected']} rejected\n")
-        sys.stdout.write((out / "_rejected.csv").read_text(encoding="utf-8"))
+        with (out / "_rejected.csv").open(newline="", encoding="utf-8") as file:
+            reasons = {row["image"]: row["reason"].rpartition(": ")[2] for row in csv.DictReader(file)}
+        sys.stdout.write("".join(f"- {image}: {reason}\n" for image, reason in reasons.items()))
     CSV.parent.mkdir(exist_ok=True)
     with CSV.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["job", *(name for name in rows[0] if name != "job")], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        names = ("encoder", "dataset")  # of the machine's folders the last part alone
+        writer.writerows({**row, **{name: Path(row[name]).name for name in names}} for row in rows)
 
 
 if __name__ == "__main__":
