@@ -35,6 +35,7 @@ def parse(options_class: type[Options], verb: str, words: list[str]) -> Options:
     import tyro
 
     normal = normalised(options_class, words)
+    _refuse_missing(options_class, verb, normal)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stdout(complaint), contextlib.redirect_stderr(complaint):
@@ -42,6 +43,28 @@ def parse(options_class: type[Options], verb: str, words: list[str]) -> Options:
     except SystemExit as error:
         raise UsageError(f"{_one_line(complaint.getvalue())}; see remedis {verb} --help") from error
     return options_class(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(parsed)})
+
+
+def _refuse_missing(options_class: type, verb: str, words: list[str]) -> None:
+    """Name everything that is needed and was not given, in the order of the help."""
+    given = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
+    bare = sum(not word.startswith("--") for word in words)
+    missing = []
+    for name, field in _fields(options_class).items():
+        if not _is_required(field):
+            continue
+        if field.metadata.get("positional"):
+            bare -= 1
+            missing += [name.upper()] if bare < 0 else []
+        elif name not in given:
+            missing.append(f"--{name}")
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise UsageError(f"{', '.join(missing)} {are} needed; see remedis {verb} --help")
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def help_text(options_class: type, verb: str, *, rare: bool) -> str:
@@ -169,7 +192,6 @@ def _annotation(hint: Any, field: dataclasses.Field[Any], text: str) -> Any:
     from tyro import conf
 
     markers: list[Any] = []
-    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     if field.metadata.get("positional"):
         markers.append(conf.Positional)
     if _is_tuple(hint):
@@ -180,7 +202,7 @@ def _annotation(hint: Any, field: dataclasses.Field[Any], text: str) -> Any:
         conf.arg(
             help=text,
             metavar=field.metadata.get("metavar") or _metavar(hint, field),
-            help_behavior_hint="(required)" if required else _default_hint(field),
+            help_behavior_hint="(required)" if _is_required(field) else _default_hint(field),
         )
     )
     return Annotated[(hint, *markers)]
@@ -231,12 +253,14 @@ def _docs_in(options_class: type) -> dict[str, str]:
 
 
 def _one_line(complaint: str) -> str:
-    """Return the first sentence of tyro's framed message."""
-    lines = [re.sub(r"[│╭╮╰╯]", "", line).strip() for line in complaint.splitlines()]
-    kept: list[str] = []
-    for line in lines[1:]:
-        if set(line) <= {"─"} and line:
-            break
-        kept.append(line)
-    text = " ".join(line for line in kept if line) or " ".join(lines)
-    return text.partition(" Got errors:")[0].replace("{None}|", "").replace(", 'None'", "").rstrip(".")
+    """Return tyro's message without its frame (on a terminal) or its title and rules (elsewhere)."""
+    groups: list[list[str]] = [[]]
+    for line in complaint.splitlines():
+        bare = re.sub(r"[│╭╮╰╯]", "", line).strip()
+        if re.match(r"─|-{3}", bare):
+            groups.append([])
+        elif bare:
+            groups[-1].append(bare)
+    texts = [" ".join(group) for group in groups if group]
+    text = texts[1] if "╭" not in complaint and len(texts) > 1 else texts[0]
+    return text.partition(" Got errors:")[0].replace("{None}|", "").replace(", 'None'", "").rstrip(". ")
