@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,13 +151,14 @@ def _precision(name: str | None) -> str:
 
 
 def device_of(name: str | None) -> str:
-    """Return the device that was asked for; without it the first GPU, else the processor.
+    """Return the device that was asked for; without it a GPU (under torchrun each process its own), else the processor.
 
     Raises:
         UsageError: There is no such device here.
     """
     if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}" if gpus else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
