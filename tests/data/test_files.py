@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from remedis.data import files
 from remedis.errors import FolderError, InputError, StoppedError
@@ -40,6 +41,21 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, code: int) -> No
     with pytest.raises(StoppedError, match="no space is left"):
         write()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), SafetensorError("I/O error: (os error 28)")])
+def test_a_folder_comes_whole_or_not_at_all(tmp_path: Path, error: Exception) -> None:
+    def write() -> None:
+        with files.scratch_folder(tmp_path / "out") as scratch:
+            (scratch / "half").write_text("x")
+            raise error
+
+    with pytest.raises(StoppedError, match="no space is left"):
+        write()
+    assert not list(tmp_path.iterdir())
+    with files.scratch_folder(tmp_path / "out") as scratch:
+        (scratch / "whole").write_text("x")
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["out", "out/whole"]
 
 
 def test_only_temporary_files_of_dead_processes_are_removed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,29 @@ def write_atomic(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside `folder`; it takes its place on success and is removed on failure.
+
+    Raises:
+        StoppedError: The disk is full; nothing is left half-written.
+    """
+    folder = folder.resolve()  # `.` has no name, and what a link points to is what is written
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = folder.with_name(f"_{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    scratch.mkdir()
+    try:
+        yield scratch
+        scratch.replace(folder)
+    except Exception as error:
+        # safetensors is no OSError and tells a full disk in its message only
+        if (isinstance(error, OSError) and is_full_disk(error)) or "os error 28" in str(error):
+            raise StoppedError("no space is left on the disk; free some and start again", where=folder) from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def remove_orphans(folder: Path) -> None:

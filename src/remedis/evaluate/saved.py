@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from remedis.data.files import differences, is_full_disk, read_json
-from remedis.errors import CheckpointError, FolderError, InputError, StoppedError
+from remedis.data.files import differences, read_json, scratch_folder
+from remedis.errors import CheckpointError, FolderError, InputError
 from remedis.evaluate.logistic import Features, Logistic
 from remedis.evaluate.metrics import Floats
 
@@ -135,18 +133,8 @@ def written(folder: Path) -> Iterator[Path]:
     Raises:
         StoppedError: The disk is full; nothing is left.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = folder.with_name(f"_{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    scratch.mkdir()
-    try:
+    with scratch_folder(folder) as scratch:
         yield scratch
-        scratch.replace(folder)
-    except OSError as error:
-        if is_full_disk(error):
-            raise StoppedError("no space is left on the disk; free some and start again", where=folder) from error
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def predictions(table: pa.Table, scores: Mapping[str, Floats], seen: list[str]) -> pa.Table:

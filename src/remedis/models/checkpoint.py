@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from remedis import __version__
-from remedis.data.files import is_full_disk, write_json, write_text
-from remedis.errors import CheckpointError, FolderError, InputError, StoppedError
+from remedis.data.files import scratch_folder, write_json, write_text
+from remedis.errors import CheckpointError, FolderError, InputError
 from remedis.models.architectures import Architecture, architecture, build_empty, parse
 from remedis.models.bit import BiT
 from remedis.models.card import Facts, Subject, card
@@ -52,19 +49,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         StoppedError: The disk is full.
     """
     refuse_used(folder)
-    folder = folder.resolve()  # `.` has no name, and what a link points to is what is written
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = folder.with_name(f"_{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    scratch.mkdir()
-    try:
+    with scratch_folder(folder) as scratch:
         yield scratch
-        scratch.replace(folder)
-    except (OSError, SafetensorError) as error:
-        if _is_full(error):
-            raise StoppedError("no space is left on the disk; free some and start again", where=folder) from error
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def refuse_used(folder: Path) -> None:
@@ -75,11 +61,6 @@ def refuse_used(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderError("exists and is not empty; choose another --out or remove it", where=folder)
-
-
-def _is_full(error: Exception) -> bool:
-    """Return whether the disk is full; safetensors tells it in its message only."""
-    return "os error 28" in str(error) or (isinstance(error, OSError) and is_full_disk(error))
 
 
 def write(encoder: Encoder, folder: Path) -> None:
