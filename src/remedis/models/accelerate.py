@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from remedis.errors import UsageError
-from remedis.models.bit import BiT, StdConv2d, standardise
+from remedis.models.bit import BiT, StdConv2d
 from remedis.models.encoder import Encoder
 from remedis.models.scaling import to_range
 from remedis.models.staged import Staged
@@ -199,7 +199,6 @@ def _plain(module: nn.Conv2d) -> nn.Conv2d:
         module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding,  # type: ignore[arg-type]
         bias=False, device="meta",
     )  # fmt: skip
-    weight = module.weight.detach()
-    weight = standardise(weight, module.eps) if isinstance(module, StdConv2d) else weight.clone()
+    weight = (module.kernels() if isinstance(module, StdConv2d) else module.weight).detach().clone()
     plain.weight = nn.Parameter(weight, requires_grad=False)
     return plain

@@ -45,6 +45,7 @@ class Architecture:
         """Return timm's name of the network that computes the same, or None where timm has none."""
         if self.family == "bit":
             has = (self.depth, self.factor) in TIMM_BIT and contract.map == "after-norm"
+            has = has and contract.kernels == "raw" and contract.norm_eps == bit.NORM_EPS
             return f"resnetv2_{self.depth}x{self.factor}_bit" if has else None
         plain = self.factor == 1 and not self.selective and not self.small_stem and contract.padding == "torch"
         return f"resnet{self.depth}" if plain and self.depth in TIMM_RESNET else None
@@ -108,6 +109,7 @@ def build(network: Architecture, contract: Contract, *, final_norm: bool | None 
         return bit.BiT(
             network.depth, network.factor, channels=contract.channels, scale=scale, shift=shift,
             final_norm=in_map if final_norm is None else final_norm, norm_in_map=in_map,
+            ready=contract.kernels == "ready", kernel_eps=contract.kernel_eps, norm_eps=contract.norm_eps,
         )  # fmt: skip
     scale, shift = contract.scale_and_shift(None)
     return resnet.ResNet(

@@ -34,15 +34,20 @@ def standardise(weight: Tensor, eps: float = KERNEL_EPS) -> Tensor:
 
 
 class StdConv2d(nn.Conv2d):
-    """A convolution without bias whose kernels are standardised first."""
+    """A convolution without bias whose kernels are standardised first, unless they are stored ready."""
 
     def __init__(self, channels_in: int, channels_out: int, size: int, stride: int = 1) -> None:
         super().__init__(channels_in, channels_out, size, stride, padding=size // 2, bias=False)
         self.eps = KERNEL_EPS
+        self.ready = False
+
+    def kernels(self) -> Tensor:
+        """Return the kernels that are applied, (out, in, h, w)."""
+        return self.weight if self.ready else standardise(self.weight, self.eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, out, h, w)."""
-        return F.conv2d(x, standardise(self.weight, self.eps), None, self.stride, self.padding)
+        return F.conv2d(x, self.kernels(), None, self.stride, self.padding)
 
 
 class NormReLU(nn.GroupNorm):
@@ -133,6 +138,9 @@ class BiT(Staged):
         norm_in_map: Whether the map is what the last normalisation and ReLU give, else the last block's sum.
         scale: The first convolution sees `scale · x + shift`.
         shift: See `scale`.
+        ready: Whether the kernels are stored standardised and used as they are.
+        kernel_eps: Added to a kernel's variance.
+        norm_eps: Added to a group's variance.
     """
 
     def __init__(
@@ -145,6 +153,9 @@ class BiT(Staged):
         norm_in_map: bool = True,
         scale: float = 2.0,
         shift: float = -1.0,
+        ready: bool = False,
+        kernel_eps: float = KERNEL_EPS,
+        norm_eps: float = NORM_EPS,
     ) -> None:
         super().__init__(2048 * factor, scale, shift)
         self.norm_in_map = norm_in_map
@@ -154,6 +165,11 @@ class BiT(Staged):
             *(Stage(widths[i], widths[i + 1], units, 1 if i == 0 else 2) for i, units in enumerate(UNITS[depth]))
         )
         self.norm = NormReLU(self.width) if final_norm else None
+        for module in self.modules():
+            if isinstance(module, StdConv2d):
+                module.ready, module.eps = ready, kernel_eps
+            elif isinstance(module, NormReLU):
+                module.eps = norm_eps
 
     def parts(self) -> Iterator[Part]:
         """Yield the stem, the four stages and the last norm (or nothing) with their names."""

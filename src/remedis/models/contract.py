@@ -12,6 +12,7 @@ Map = Literal["after-norm", "before-norm", "tokens", "none"]
 Pool = Literal["mean", "timm", "original"]
 Padding = Literal["torch", "tf"]
 Fit = Literal["squash", "pad", "crop"]
+Kernels = Literal["raw", "ready"]
 Range = tuple[float, float]
 
 LARGEST_CHANNELS = 1024
@@ -22,6 +23,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "pool": get_args(Pool),
     "padding": get_args(Padding),
     "fit": get_args(Fit),
+    "kernels": get_args(Kernels),
 }
 
 
@@ -43,9 +45,14 @@ class Contract:
         fit: How an image that is not square becomes the square: whole (`squash`), with a border (`pad`), or
             its centre (`crop`).
         profile: Name of the profile that the encoder's images were made with, where one is known.
-        range_source: Where the range is known from: `declared`, or what a conversion found (`graph`).
+        range_source: Where the range is known from: `declared`, what a conversion found in the original's graph
+            (`graph`), or nothing but custom (`assumed`).
         inside: Range that the first convolution sees; None is the architecture's own: [-1, 1] for BiT, the
             unchanged input for ResNet-v1. timm encoders use timm's mean and standard deviation instead.
+        kernels: BiT only: whether the kernels are standardised in every pass (`raw`), or were stored ready and
+            are used as they are (`ready`).
+        kernel_eps: BiT only: added to a kernel's variance. Google's is 1e-10, timm's 1e-8.
+        norm_eps: BiT only: added to a group's variance.
     """
 
     size: int = 224
@@ -58,6 +65,9 @@ class Contract:
     profile: str | None = None
     range_source: str = "declared"
     inside: Range | None = None
+    kernels: Kernels = "raw"
+    kernel_eps: float = 1e-10
+    norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
         """Refuse what no encoder can hold to.
@@ -75,6 +85,10 @@ class Contract:
             low_high = getattr(self, name)
             if low_high is not None and not _is_range(low_high):
                 raise CheckpointError(f"the contract's {name} is {low_high!r}, two rising numbers were expected")
+        for name in ("kernel_eps", "norm_eps"):
+            eps = getattr(self, name)
+            if not isinstance(eps, float) or not 0 <= eps < 1:
+                raise CheckpointError(f"the contract's {name} is {eps!r}, a number from 0 to 1 was expected")
         if not isinstance(self.profile, str | None):
             raise CheckpointError(f"the contract's profile is {self.profile!r}, a name was expected")
         for name, words in _WORDS.items():
