@@ -106,11 +106,13 @@ def build(network: Architecture, contract: Contract, *, final_norm: bool | None 
     if network.family == "bit":
         scale, shift = contract.scale_and_shift(BIT_RANGE)
         in_map = contract.map == "after-norm"
-        return bit.BiT(
+        made = bit.BiT(
             network.depth, network.factor, channels=contract.channels, scale=scale, shift=shift,
             final_norm=in_map if final_norm is None else final_norm, norm_in_map=in_map,
-            ready=contract.kernels == "ready", kernel_eps=contract.kernel_eps, norm_eps=contract.norm_eps,
         )  # fmt: skip
+        ready = contract.kernels == "ready"
+        made.set_arithmetic(ready=ready, kernel_eps=contract.kernel_eps, norm_eps=contract.norm_eps)
+        return made
     scale, shift = contract.scale_and_shift(None)
     return resnet.ResNet(
         network.depth, network.factor, channels=contract.channels, small_stem=network.small_stem,

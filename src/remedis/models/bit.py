@@ -138,9 +138,6 @@ class BiT(Staged):
         norm_in_map: Whether the map is what the last normalisation and ReLU give, else the last block's sum.
         scale: The first convolution sees `scale · x + shift`.
         shift: See `scale`.
-        ready: Whether the kernels are stored standardised and used as they are.
-        kernel_eps: Added to a kernel's variance.
-        norm_eps: Added to a group's variance.
     """
 
     def __init__(
@@ -153,9 +150,6 @@ class BiT(Staged):
         norm_in_map: bool = True,
         scale: float = 2.0,
         shift: float = -1.0,
-        ready: bool = False,
-        kernel_eps: float = KERNEL_EPS,
-        norm_eps: float = NORM_EPS,
     ) -> None:
         super().__init__(2048 * factor, scale, shift)
         self.norm_in_map = norm_in_map
@@ -165,6 +159,9 @@ class BiT(Staged):
             *(Stage(widths[i], widths[i + 1], units, 1 if i == 0 else 2) for i, units in enumerate(UNITS[depth]))
         )
         self.norm = NormReLU(self.width) if final_norm else None
+
+    def set_arithmetic(self, *, ready: bool, kernel_eps: float, norm_eps: float) -> None:
+        """Compute as an original does that departs from Google's program, see `Contract`."""
         for module in self.modules():
             if isinstance(module, StdConv2d):
                 module.ready, module.eps = ready, kernel_eps

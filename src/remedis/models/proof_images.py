@@ -6,7 +6,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.datasets import load_sample_image
+from torch import Tensor
 
 from remedis.data.resize import resize
 
@@ -30,3 +32,9 @@ def proof_images(size: int) -> Pixels:
 def _photograph(name: str) -> Pixels:
     photograph: Pixels = load_sample_image(name)
     return photograph
+
+
+def as_input(pixels: Pixels, low_high: tuple[float, float]) -> Tensor:
+    """Return images (N, S, S, 3) as float64 (N, 3, S, S), black at the low end of the range and white at the high."""
+    low, high = low_high
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float64) / 255 * (high - low) + low
