@@ -38,7 +38,7 @@ def _verb(name: str, verb: cli.Verb) -> str:
 
 
 def _row(field: dataclasses.Field[Any], text: str) -> str:
-    name = field.name.upper() if field.metadata.get("positional") else f"--{field.name.replace('_', '-')}"
+    name = field.name.upper() if field.metadata.get("positional") else f"--{field.name.rstrip('_').replace('_', '-')}"
     required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     shown = field.default not in (None, False, (), dataclasses.MISSING)
     default = " **Required.**" if required else f" Default: `{field.default}`." if shown else ""

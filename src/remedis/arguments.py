@@ -148,7 +148,8 @@ def _assignments(options_class: type, name: str, value: str) -> list[str]:
 
 @cache
 def _fields(options_class: type) -> dict[str, dataclasses.Field[Any]]:
-    return {field.name.replace("_", "-"): field for field in dataclasses.fields(options_class)}
+    # a name that Python keeps for itself ends with an underscore (PEP 8), which nobody types: from_ is --from
+    return {field.name.rstrip("_").replace("_", "-"): field for field in dataclasses.fields(options_class)}
 
 
 @cache
@@ -200,6 +201,7 @@ def _annotation(hint: Any, field: dataclasses.Field[Any], text: str) -> Any:
         markers.append(conf.FlagConversionOff)
     markers.append(
         conf.arg(
+            name=field.name.rstrip("_") if field.name.endswith("_") else None,
             help=text,
             metavar=field.metadata.get("metavar") or _metavar(hint, field),
             help_behavior_hint="(required)" if _is_required(field) else _default_hint(field),

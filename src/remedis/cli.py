@@ -42,11 +42,25 @@ VERBS: dict[str, Verb] = {
     "probe": Verb("probe:Probe", "probe", "learn a label from embeddings and report how well, with intervals"),
     "predict": Verb("probe:Predict", "predict", "score new images with a fitted probe"),
     "report": Verb("report:Report", "report", "make a page of it for colleagues"),
+    "models list": Verb("zoo:ModelsList", "models_list", "list the published models and your own, here or not"),
+    "models show": Verb("zoo:ModelsShow", "models_show", "show what is known of a model"),
+    "models download": Verb("zoo:ModelsDownload", "models_download", "get a published model, converted and proven"),
+    "models add": Verb("zoo:ModelsAdd", "models_add", "keep a checkpoint of your own under a name"),
+    "models convert": Verb(
+        "convert:ModelsConvert",
+        "models_convert",
+        "make a checkpoint of other weights, with a proof",
+    ),
+    "models verify": Verb("convert:ModelsVerify", "models_verify", "repeat a converted checkpoint's proof"),
     "models init": Verb("models:ModelsInit", "models_init", "write a checkpoint with random weights"),
+    "models export": Verb(
+        "export:ModelsExport", "models_export", "write a checkpoint for timm, ONNX, OpenVINO or TensorFlow"
+    ),
     "models push": Verb("models:ModelsPush", "models_push", "put a checkpoint on the Hugging Face Hub"),
     "models pull": Verb("models:ModelsPull", "models_pull", "get a checkpoint from the Hugging Face Hub"),
     "phantoms": Verb("phantoms:Phantoms", "phantoms", "make simulated chest radiographs"),
     "demo": Verb("demo:Demo", "demo", "the whole line on simulated images, in a few minutes"),
+    "doctor": Verb("export:Doctor", "doctor", "what this installation has and lacks, and the line that installs it"),
 }
 
 GLOBAL_FLAGS = {"--json": "print the result as JSON", "--quiet": "results only", "--debug": "show tracebacks"}

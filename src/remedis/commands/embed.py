@@ -14,10 +14,10 @@ from remedis.data.inputs import open_any
 from remedis.data.manifest import Manifest
 from remedis.data.readers import read_source
 from remedis.errors import StoppedError
-from remedis.models.embed import embed
+from remedis.models.embed import cautions, embed
 from remedis.models.embed_job import Job, Wishes, device_of, plan
 from remedis.models.encoder import Encoder
-from remedis.models.load import load
+from remedis.models.load import open_encoder
 from remedis.options.embed import Embed
 
 
@@ -32,7 +32,7 @@ def run(options: Embed, console: Console = QUIET) -> Result:
     """
     manifest = open_any(options.manifest, root=options.root, where=options.where)
     _refuse_lone_unreadable(manifest, options.profile)
-    encoder = load(options.encoder, random_weights=options.random_weights)
+    encoder = open_encoder(options.encoder, random_weights=options.random_weights)
     wishes = Wishes(
         options.image_size, options.profile, options.precision, options.batch_size, options.device, options.dtype
     )
@@ -40,6 +40,8 @@ def run(options: Embed, console: Console = QUIET) -> Result:
     typed = {"manifest": str(options.manifest), "encoder": options.encoder, "root": root}
     job = plan(manifest, encoder, wishes, typed=typed, where=options.where)
     console.say(_understood(encoder, job))
+    for caution in cautions(encoder, manifest):
+        console.warn(caution)
     rejected = embed(
         manifest, encoder, job, options.out, console, device=device_of(options.device), workers=options.workers
     )

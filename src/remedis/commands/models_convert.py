@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remedis.console import QUIET, Console, Result
 from remedis.errors import UsageError
-from remedis.models.convert import convert
+from remedis.models.convert import Choices, convert
 from remedis.models.encoder import Encoder
 from remedis.models.verify import Verified, verify
 from remedis.options.convert import ModelsConvert
@@ -26,8 +26,7 @@ def run(options: ModelsConvert, console: Console = QUIET) -> Result:
         name=options.name,
         input_range=options.range,
         size=options.image_size,
-        output=options.output,
-        second=options.witness == "tensorflow",
+        choices=Choices(options.output, options.witness == "tensorflow"),
         console=console,
     )
     for note in encoder.facts.notes:

@@ -79,11 +79,11 @@ def _encoder(options: Predict, probe: Saved) -> str:
     Raises:
         CheckpointError: It is not there, or has other weights.
     """
-    from remedis.models.load import load
+    from remedis.models.load import open_encoder
 
     name = options.encoder or _place(probe) or str(probe.config.get("encoder"))
     try:
-        found = load(name, random_weights=options.random_weights).hash
+        found = open_encoder(name, random_weights=options.random_weights).hash
     except RemedisError as error:
         hint = "" if options.encoder else "; --encoder says where the probe's encoder lies now"
         raise CheckpointError(f"{error}{hint}") from error

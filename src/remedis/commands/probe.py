@@ -38,7 +38,7 @@ def run(options: Probe, console: Console = QUIET) -> Result:
     with console.track(sum(planned.steps for planned in plans), "steps", "probing") as track:
         probed = [probe(planned, asked.settings, done=track.advance) for planned in plans]
     size_alone = {planned.target.label: _size_alone(planned, asked.settings.seed) for planned in plans}
-    found = Found(plans, probed, seen, [*differing, *_seen(plans, seen.words)], size_alone)
+    found = Found(plans, probed, seen, _cautions(plans, differing, seen.words), size_alone)
     with saved.written(asked.out) as scratch:
         record.write(scratch, asked, found)
     return _result(asked, f"wrote {asked.out}: {', '.join(_files(asked))}")
@@ -105,6 +105,13 @@ def _seen(plans: list[Plan], words: list[str]) -> list[str]:
     if not count:
         return []
     return [f"{count:,} of {len(rows):,} tested images, or their patients, were seen when the probe was fitted"]
+
+
+def _cautions(plans: list[Plan], differing: list[str], seen: list[str]) -> list[str]:
+    """Return what concerns all labels: of the encoder, of embeddings that differ, of rows that were seen."""
+    sources = (plans[0].source, plans[0].tested_in)
+    of_encoder = [str(text) for source in sources for text in source.facts.get("cautions", ())]
+    return [*dict.fromkeys(of_encoder), *differing, *_seen(plans, seen)]
 
 
 def _say(plans: list[Plan], asked: Asked, console: Console) -> None:

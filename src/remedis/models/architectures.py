@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isclose
 from typing import Literal
 
 import torch
@@ -43,9 +44,11 @@ class Architecture:
 
     def timm_name(self, contract: Contract) -> str | None:
         """Return timm's name of the network that computes the same, or None where timm has none."""
+        if contract.resize is not None:
+            return None
         if self.family == "bit":
             has = (self.depth, self.factor) in TIMM_BIT and contract.map == "after-norm"
-            has = has and contract.kernels == "raw" and contract.norm_eps == bit.NORM_EPS
+            has = has and contract.kernels == "raw" and isclose(contract.norm_eps, bit.NORM_EPS, rel_tol=1e-6)
             return f"resnetv2_{self.depth}x{self.factor}_bit" if has else None
         plain = self.factor == 1 and not self.selective and not self.small_stem and contract.padding == "torch"
         return f"resnet{self.depth}" if plain and self.depth in TIMM_RESNET else None
@@ -103,21 +106,33 @@ def build(network: Architecture, contract: Contract, *, final_norm: bool | None 
         CheckpointError: The contract asks for what the network does not have.
     """
     _refuse_foreign(network, contract)
-    if network.family == "bit":
-        scale, shift = contract.scale_and_shift(BIT_RANGE)
-        in_map = contract.map == "after-norm"
-        made = bit.BiT(
-            network.depth, network.factor, channels=contract.channels, scale=scale, shift=shift,
-            final_norm=in_map if final_norm is None else final_norm, norm_in_map=in_map,
-        )  # fmt: skip
-        ready = contract.kernels == "ready"
-        made.set_arithmetic(ready=ready, kernel_eps=contract.kernel_eps, norm_eps=contract.norm_eps)
-        return made
+    made = _bit(network, contract, final_norm) if network.family == "bit" else _resnet(network, contract)
+    made.resize = contract.resize
+    return made
+
+
+def _bit(network: Architecture, contract: Contract, final_norm: bool | None) -> bit.BiT:
+    scale, shift = contract.scale_and_shift(BIT_RANGE)
+    in_map = contract.map == "after-norm"
+    made = bit.BiT(
+        network.depth, network.factor, channels=contract.channels, scale=scale, shift=shift,
+        final_norm=in_map if final_norm is None else final_norm, norm_in_map=in_map,
+    )  # fmt: skip
+    ready = contract.kernels == "ready"
+    made.set_arithmetic(ready=ready, kernel_eps=contract.kernel_eps, norm_eps=contract.norm_eps)
+    return made
+
+
+def _resnet(network: Architecture, contract: Contract) -> resnet.ResNet:
     scale, shift = contract.scale_and_shift(None)
-    return resnet.ResNet(
+    made = resnet.ResNet(
         network.depth, network.factor, channels=contract.channels, small_stem=network.small_stem,
         selective=network.selective, padding=contract.padding, scale=scale, shift=shift,
     )  # fmt: skip
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = contract.norm_eps
+    return made
 
 
 def _refuse_foreign(network: Architecture, contract: Contract) -> None:

@@ -92,17 +92,18 @@ class Subject:
 
 def card(subject: Subject, facts: Facts) -> str:
     """Return the model card, in Markdown with the header that the Hugging Face Hub reads."""
-    parts = [_header(facts), f"# {subject.name}", _opening(subject, facts)]
+    parts = [header(facts), f"# {subject.name}", _opening(subject, facts)]
     if facts.notes:
         parts.append("\n".join(f"- {note}" for note in facts.notes))
-    parts += [_what(subject), _how(subject), _sources(facts)]
+    parts += [_what(subject), _how(subject), sources(facts)]
     return "\n\n".join(parts) + "\n"
 
 
-def _header(facts: Facts) -> str:
+def header(facts: Facts, library: str = "remedis") -> str:
+    """Return the lines that the Hugging Face Hub reads on top of a card; `library` is what opens the folder."""
     known = {"apache-2.0": "apache-2.0", "mit": "mit", "cc-by-4.0": "cc-by-4.0"}
     licence = known.get((facts.licence or "").lower())
-    lines = ["---", "library_name: remedis", "pipeline_tag: image-feature-extraction"]
+    lines = ["---", f"library_name: {library}", "pipeline_tag: image-feature-extraction"]
     lines += [f"license: {licence}"] if licence else ["license: other"]
     return "\n".join([*lines, "tags:", "- medical-imaging", "- remedis", "---"])
 
@@ -162,12 +163,13 @@ def _timm(subject: Subject) -> str:
     return (
         f"{opening}\n\n**timm's output differs by {subject.timm_difference:.1e} (relative).** "
         "timm standardises kernels with eps 1e-8, this network with 1e-10, and some kernels here have so "
-        "small a variance that it shows. Before you use it there, set `eps = 1e-10` on every `StdConv2d` of timm's "
-        "network: then both compute the same."
+        "small a variance that it shows. `remedis models export DIR --format timm --out OTHER` writes a folder whose "
+        "kernels offset it: use that one there. (Or set `eps = 1e-10` on every `StdConv2d` of timm's network.)"
     )
 
 
-def _sources(facts: Facts) -> str:
+def sources(facts: Facts) -> str:
+    """Return the card's part on where the weights come from, their licence and what to cite."""
     lines = [
         "## Source",
         "",

@@ -94,7 +94,7 @@ def _config(encoder: Encoder, subject: Subject) -> dict[str, Any]:
         "architecture": subject.timm_name or encoder.network,
         "num_classes": 0,
         "num_features": encoder.width,
-        **_timm_keys(encoder),
+        **timm_keys(encoder),
         "remedis": {
             "format_version": FORMAT_VERSION,
             "name": encoder.name,
@@ -110,7 +110,8 @@ def _config(encoder: Encoder, subject: Subject) -> dict[str, Any]:
     }
 
 
-def _timm_keys(encoder: Encoder) -> dict[str, Any]:
+def timm_keys(encoder: Encoder) -> dict[str, Any]:
+    """Return the keys of config.json that timm reads beside the architecture."""
     backbone, contract = encoder.backbone, encoder.contract
     if isinstance(backbone, TimmBackbone):
         mean, std = backbone.mean.flatten().tolist(), backbone.std.flatten().tolist()

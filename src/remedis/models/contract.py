@@ -49,10 +49,12 @@ class Contract:
             (`graph`), or nothing but custom (`assumed`).
         inside: Range that the first convolution sees; None is the architecture's own: [-1, 1] for BiT, the
             unchanged input for ResNet-v1. timm encoders use timm's mean and standard deviation instead.
+        resize: Side that the network itself resizes its input to, before anything else, because its original does:
+            bilinear, half-pixel centres, without a filter against aliasing (`tf.image.resize`); None: never.
         kernels: BiT only: whether the kernels are standardised in every pass (`raw`), or were stored ready and
             are used as they are (`ready`).
         kernel_eps: BiT only: added to a kernel's variance. Google's is 1e-10, timm's 1e-8.
-        norm_eps: BiT only: added to a group's variance.
+        norm_eps: Added to a variance in the norms.
     """
 
     size: int = 224
@@ -65,6 +67,7 @@ class Contract:
     profile: str | None = None
     range_source: str = "declared"
     inside: Range | None = None
+    resize: int | None = None
     kernels: Kernels = "raw"
     kernel_eps: float = 1e-10
     norm_eps: float = 1e-5
@@ -75,26 +78,30 @@ class Contract:
         Raises:
             CheckpointError: A size that is none, an empty range or an unknown word.
         """
-        for name, largest in (("size", LARGEST_SIZE), ("channels", LARGEST_CHANNELS)):
-            number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= largest:
-                raise CheckpointError(
-                    f"the contract's {name} is {number!r}, a whole number from 1 to {largest:,} was expected"
-                )
+        self._refuse_sides()
         for name in ("range", "inside"):
             low_high = getattr(self, name)
             if low_high is not None and not _is_range(low_high):
                 raise CheckpointError(f"the contract's {name} is {low_high!r}, two rising numbers were expected")
-        for name in ("kernel_eps", "norm_eps"):
-            eps = getattr(self, name)
-            if not isinstance(eps, float) or not 0 <= eps < 1:
-                raise CheckpointError(f"the contract's {name} is {eps!r}, a number from 0 to 1 was expected")
         if not isinstance(self.profile, str | None):
             raise CheckpointError(f"the contract's profile is {self.profile!r}, a name was expected")
         for name, words in _WORDS.items():
             found = getattr(self, name)
             if found not in words:
                 raise CheckpointError(f"the contract's {name} is {found!r}; known: {', '.join(words)}")
+
+    def _refuse_sides(self) -> None:
+        for name, largest in (("size", LARGEST_SIZE), ("channels", LARGEST_CHANNELS), ("resize", LARGEST_SIZE)):
+            number = getattr(self, name)
+            whole = isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= largest
+            if not whole and not (name == "resize" and number is None):
+                raise CheckpointError(
+                    f"the contract's {name} is {number!r}, a whole number from 1 to {largest:,} was expected"
+                )
+        for name in ("kernel_eps", "norm_eps"):
+            eps = getattr(self, name)
+            if not isinstance(eps, float) or not 0 <= eps < 1:
+                raise CheckpointError(f"the contract's {name} is {eps!r}, a number from 0 to 1 was expected")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for config.json."""

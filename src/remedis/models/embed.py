@@ -23,6 +23,7 @@ from remedis.data.files import claim_folder, read_json, remove_orphans, write_js
 from remedis.data.loader import Batch, Loader, View
 from remedis.data.manifest import Manifest
 from remedis.errors import InputError, StoppedError
+from remedis.models import zoo
 from remedis.models.accelerate import prepare
 from remedis.models.embed_job import Job
 from remedis.models.encoder import Encoder
@@ -70,6 +71,12 @@ def embed(
     if rank == 0:
         _complete(out, manifest, encoder, job, rejected)
     return rejected
+
+
+def cautions(encoder: Encoder, manifest: Manifest) -> list[str]:
+    """Return what nobody should overlook about an encoder on these images: its notes, and whether it has seen them."""
+    seen = zoo.contaminated(manifest.data_set, zoo.seen_by(encoder.facts))
+    return [*encoder.facts.notes, *filter(None, [seen])]
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -165,6 +172,7 @@ def _complete(out: Path, manifest: Manifest, encoder: Encoder, job: Job, rejecte
         "contract": encoder.contract.to_json(),
         "data_set": manifest.data_set,
         "root": str(manifest.root),
+        "cautions": cautions(encoder, manifest),
         "simulated": bool(manifest.facts.get("simulated")),
         "profile": job.profile,
         "fit": job.fit,

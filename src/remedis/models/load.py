@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import torch
 
 from remedis.errors import CheckpointError, nearest
+from remedis.models import zoo
 from remedis.models.architectures import Architecture, build_random, known_architectures, parse
 from remedis.models.card import Facts
 from remedis.models.checkpoint import CONFIG, load_checkpoint
 from remedis.models.contract import Contract
 from remedis.models.encoder import Encoder
+from remedis.models.store import Store, home
 from remedis.models.timm_encoder import PREFIX, create
 
 
@@ -25,24 +28,55 @@ def load(
     """Return an encoder in evaluation mode.
 
     Args:
-        name: A checkpoint's folder (ours, or one that timm's `local-dir:` opens), a network's name, or
-            `timm:NAME`.
+        name: A checkpoint's folder (ours, or one that timm's `local-dir:` opens), the name of a model that is kept
+            here (`remedis models list`), a network's name, or `timm:NAME`. A folder comes before a name.
         random_weights: Let `timm:NAME` or a network's name (`bit-r50x1`) start from random weights, of seed
             0.
         device: Where the weights go.
         dtype: Their precision; as stored (half precision widened to float32) without it.
 
     Raises:
-        CheckpointError: There is no such encoder (names the nearest), it has no weights, or they are damaged.
+        CheckpointError: There is no such encoder (names the nearest), it has no weights or is not here, or they are
+            damaged. No connection is opened for a model that is not here.
         MissingExtraError: timm is needed and not installed.
+
+    Warns:
+        UserWarning: The weights are those that were published under two names.
     """
-    encoder = _find(str(name), random_weights=random_weights)
+    encoder = open_encoder(name, random_weights=random_weights)
+    if zoo.TWINS_CAUTION in encoder.facts.notes:
+        warnings.warn(zoo.TWINS_CAUTION, stacklevel=2)
     return encoder.to(device=device, dtype=dtype).eval()
 
 
+def open_encoder(name: str | Path, *, random_weights: bool = False) -> Encoder:
+    """Return an encoder as `load` does, without a word about it: commands say what is to be said themselves."""
+    return _find(str(name), random_weights=random_weights).eval()
+
+
 def known_names() -> list[str]:
-    """Return the names that `load` understands beside folders and `timm:NAME`: networks, without weights."""
-    return known_architectures()
+    """Return the names that `load` understands beside folders and `timm:NAME`.
+
+    They are published models, models that are kept here, and networks (without weights).
+    """
+    return [*zoo.names(), *(name for name in Store(home()).names() if zoo.find(name) is None), *known_architectures()]
+
+
+def folder_of(name: str | Path) -> Path:
+    """Return the folder of a checkpoint, by its path or by the name of a model that is kept here.
+
+    Raises:
+        CheckpointError: There is neither; a published model's line says how to get it.
+    """
+    folder = Path(name).expanduser()
+    if folder.exists():
+        return folder
+    store = Store(home())
+    if store.has(str(name)):
+        return store.folder(str(name))
+    if zoo.find(str(name)) is not None:
+        raise CheckpointError(f"the model is not here; get it with remedis models download {name}", where=name)
+    raise _unknown(str(name))
 
 
 def random_encoder(network: Architecture, contract: Contract, *, seed: int) -> Encoder:
@@ -68,6 +102,11 @@ def _find(name: str, *, random_weights: bool) -> Encoder:
     folder = Path(name).expanduser()
     if folder.exists():
         return _folder(folder)
+    store = Store(home())
+    if store.has(name):
+        return load_checkpoint(store.folder(name))
+    if zoo.find(name) is not None:
+        raise CheckpointError(f"the model is not here; get it with remedis models download {name}", where=name)
     network = parse(name)
     if network is None:
         raise _unknown(name)

@@ -1,9 +1,9 @@
 """The evidence a converted checkpoint carries: what the original computed, how far ours is from it, and the check.
 
 `proof.json` has the figures, `proof.safetensors` a few images with the original's outputs in float64, so that anybody
-can repeat the comparison from the files alone. Agreement is decided in float64, where two right programs differ by 1e-12
-or so; in float32 two right programs differ by 1e-5 to 4e-4 on these networks, so there each is judged by its distance to
-float64.
+can repeat the comparison from the files alone. Agreement is decided in float64, where two right programs differ by
+1e-12 or so; in float32 two right programs differ by 1e-5 to 4e-4 on these networks, so there each is judged by its
+distance to float64.
 """
 
 from __future__ import annotations

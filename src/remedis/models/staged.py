@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Part = tuple[str, Callable[[Tensor], Tensor]]
 
@@ -24,6 +25,7 @@ class Staged(nn.Module, ABC):
         super().__init__()
         self.width = width
         self.scale, self.shift = scale, shift
+        self.resize: int | None = None
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:
@@ -57,7 +59,9 @@ class Staged(nn.Module, ABC):
         return outputs
 
     def scaled(self, x: Tensor) -> Tensor:
-        """Return what the first convolution sees."""
+        """Return what the first convolution sees; resized first where the contract says so."""
+        if self.resize is not None and x.shape[-2:] != (self.resize, self.resize):
+            x = F.interpolate(x, size=(self.resize, self.resize), mode="bilinear", align_corners=False, antialias=False)
         if (self.scale, self.shift) == (1.0, 0.0):
             return x
         return x * self.scale + self.shift

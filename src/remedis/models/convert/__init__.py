@@ -8,7 +8,7 @@ no graph; there another library's network is the witness, where one is installed
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,24 @@ from remedis.models.checkpoint import new_folder, refuse_used, write
 from remedis.models.contract import Contract, Range
 from remedis.models.convert.decide import AGREES, Decision, decide, network_of
 from remedis.models.convert.original import Original, find_network
+from remedis.models.convert.tensorflow_witness import ask_tensorflow
 from remedis.models.encoder import Encoder
 from remedis.models.proof import Proof, compare
 from remedis.models.proof import write as write_proof
 from remedis.models.savedmodel import is_savedmodel, open_savedmodel
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is seldom asked for.
+
+    Attributes:
+        output: The key of the original's output to take, where it gives several.
+        tensorflow: Run the original in TensorFlow too, in a process of its own.
+    """
+
+    output: str | None = None
+    tensorflow: bool = False
 
 
 def convert(
@@ -39,8 +53,7 @@ def convert(
     input_range: Range | None = None,
     facts: Facts | None = None,
     size: int | None = None,
-    output: str | None = None,
-    second: bool = False,
+    choices: Choices = Choices(),
     console: Console = QUIET,
 ) -> Encoder:
     """Write a checkpoint that computes what the original computes, with its proof, and return its encoder.
@@ -52,8 +65,7 @@ def convert(
         input_range: The range that images have, where the graph leaves it open.
         facts: What is known about the weights; known files are recognised by their hashes without it.
         size: Side of the square that images are resized to, where the original leaves it free; 224 without it.
-        output: The key of the output to take, where there are several.
-        second: Run the original in TensorFlow too.
+        choices: Which output, and whether TensorFlow is a second witness.
         console: Where progress goes.
 
     Raises:
@@ -65,12 +77,12 @@ def convert(
     if not is_savedmodel(source):
         raise ConvertError("is no SavedModel: a folder with saved_model.pb and variables/ was expected", where=source)
     saved = open_savedmodel(source)
-    original = Original(saved, find_network(saved, output))
+    original = Original(saved, find_network(saved, choices.output))
     console.say(
         f"{source}: {saved.kind} of TensorFlow {saved.version or 'unknown'} · {original.found.way.origin} · output "
         f"{original.found.output} · {original.found.layers.architecture.name}"
     )
-    weights = _weights(original)
+    weights = weights_of(original)
     decision = _decided(original, weights, input_range, size)
     contract = decision.contract
     network = network_of(original.found.layers.architecture, contract, weights)
@@ -78,6 +90,8 @@ def convert(
     proof = Proof(witness=Original.name, original=_about(original, hashes))
     compare(proof, original, network, decision.sizes, contract, console)
     _refuse_apart(source, proof)
+    if choices.tensorflow:
+        ask_tensorflow(proof, original, decision.sizes, contract.range)
     encoder = Encoder(
         network, contract, name or source.resolve().name, network=original.found.layers.architecture.name,
         facts=_facts(facts, original, decision, hashes),
@@ -88,7 +102,7 @@ def convert(
     return encoder
 
 
-def _weights(original: Original) -> dict[str, Tensor]:
+def weights_of(original: Original) -> dict[str, Tensor]:
     """Return the weights by our names, as stored but for the order of the axes.
 
     Raises:
@@ -158,12 +172,12 @@ def _facts(given: Facts | None, original: Original, decision: Decision, hashes: 
             "range: assumed. Nothing in the original's files tells images in [0, 1] from images in [-1, 1]; [0, 1] was "
             "taken. If you know better, convert it again with --range"
         )
-    if decision.resized_to:
+    if decision.contract.resize:
         notes.append(
-            f"The original resizes its images to {decision.resized_to} px inside. This network does not: give it "
-            f"images of {decision.resized_to} px"
+            f"The original resizes its images to {decision.contract.resize} px inside (bilinear, without a filter "
+            "against aliasing), and so does this network"
         )
-    if original.size and not decision.resized_to:
+    if original.size:
         notes.append(f"The original takes images of {original.size} px only; at other sizes nothing was compared")
     conversion = {
         **_about(original, hashes),

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from remedis.errors import ConvertError
 from remedis.models.architectures import Architecture, build_empty
-from remedis.models.convert.original import Original
 from remedis.models.contract import Contract, Range
+from remedis.models.convert.original import Original
 from remedis.models.difference import relative
 from remedis.models.proof_images import as_input, proof_images
 from remedis.models.staged import Staged
 
 AGREES = 1e-9  # relative, in float64: two right programs differ by 1e-12 or so
-SURELY = 1e-10  # better than this, constants rounded to float32 in the graph need not be taken over
 CIFAR_SIZE = 32  # px; what a network with the small stem is for
 SMALL_SIZES = (32, 33)  # of networks with the small stem, which do not shrink images at once
 SIZES = (64, 65)  # even and odd: pools and strides pad differently
@@ -34,14 +34,12 @@ class Decision:
         sizes: Sides in pixels at which both were run.
         distance: The largest relative difference of map and embedding.
         tried: Every candidate in words, with its distance.
-        resized_to: The side that the original resizes its images to, where it does.
     """
 
     contract: Contract
     sizes: tuple[int, ...]
     distance: float
     tried: Mapping[str, float]
-    resized_to: int | None
 
 
 @dataclass(frozen=True)
@@ -69,9 +67,8 @@ def decide(
     """
     network = original.found.layers.architecture
     prepared = _prepared(original)
-    fixed = original.size or prepared.size
-    sizes = (fixed,) if fixed else SMALL_SIZES if network.small_stem else SIZES
-    first = _contract(original, prepared, input_range, fixed or size or (CIFAR_SIZE if network.small_stem else None))
+    sizes = (original.size,) if original.size else SMALL_SIZES if network.small_stem else SIZES
+    first = _contract(original, prepared, input_range, original.size or size)
     theirs = {side: original.outputs(as_input(proof_images(side)[:2], first.range), torch.float64) for side in sizes}
     tried: dict[str, float] = {}
     best: tuple[float, Contract] | None = None
@@ -79,7 +76,7 @@ def decide(
         tried[words] = _distance(network, contract, weights, theirs)
         if best is None or tried[words] < best[0]:
             best = tried[words], contract
-        if tried[words] < SURELY:
+        if tried[words] <= AGREES:
             break
     assert best is not None
     if best[0] > AGREES:
@@ -89,28 +86,24 @@ def decide(
             f"{nearest}) differs by {best[0]:.1e}, at most {AGREES:.0e} was expected; it is another network",
             where=original.saved.folder,
         )
-    return Decision(best[1], sizes, best[0], tried, prepared.size)
+    return Decision(best[1], sizes, best[0], tried)
 
 
 def _prepared(original: Original) -> Prepared:
     """Find a, b and the size of what the first convolution sees."""
-    side = original.size or SIZES[0]
-    ref = {"seen": original.prepared_image()}
-    x = as_input(proof_images(side)[:1], (0.0, 1.0))
-    seen = _same_layout(original.evaluate(x, ref, torch.float64)["seen"])
-    resized = None
-    if seen.shape[-1] != side:
-        resized = int(seen.shape[-1])
-        if original.size is None:
-            x = as_input(proof_images(resized)[:1], (0.0, 1.0))
-            seen = _same_layout(original.evaluate(x, ref, torch.float64)["seen"])
-        else:
-            raise ConvertError(
-                f"takes images of {side} px and resizes them to {resized} px inside, which our network does not",
-                where=original.saved.folder,
-            )
-    scale, shift = _straight_line(original, x, seen)
+    sides = (original.size,) if original.size else SIZES
+    x, seen = _seen(original, sides[-1])  # the odd one, which nobody resizes to
+    resized = int(seen.shape[-1]) if seen.shape[-1] != sides[-1] else None
+    if resized is not None:
+        x = F.interpolate(x, size=(resized, resized), mode="bilinear", align_corners=False, antialias=False)
+    scale, shift = _straight_line(original, x, seen, resized)
     return Prepared(scale, shift, resized)
+
+
+def _seen(original: Original, side: int) -> tuple[Tensor, Tensor]:
+    """Return an image of one size, and what the first convolution sees of it, both (1, 3, h, w)."""
+    x = as_input(proof_images(side)[:1], (0.0, 1.0))
+    return x, _same_layout(original.evaluate(x, {"seen": original.prepared_image()}, torch.float64)["seen"])
 
 
 def _same_layout(seen: Tensor) -> Tensor:
@@ -119,7 +112,7 @@ def _same_layout(seen: Tensor) -> Tensor:
     return seen
 
 
-def _straight_line(original: Original, x: Tensor, seen: Tensor) -> tuple[float, float]:
+def _straight_line(original: Original, x: Tensor, seen: Tensor, resized: int | None) -> tuple[float, float]:
     """Return a and b of a·x + b = seen, for all channels alike.
 
     Raises:
@@ -138,9 +131,10 @@ def _straight_line(original: Original, x: Tensor, seen: Tensor) -> tuple[float, 
     shift = seen.flatten()[low] - scale * x_low
     off = (scale * x + shift - seen).abs().max() / seen.abs().max()
     if not off < STRAIGHT or scale <= 0:
+        bilinear = "a bilinear resize, " if resized is not None else ""
         raise ConvertError(
-            "prepares its images by something else than one scale and one shift (each channel its own mean and "
-            f"deviation, perhaps): a straight line is {float(off):.1e} off; such a network has no contract here",
+            f"prepares its images by something else than {bilinear}one scale and one shift (each channel its own mean "
+            f"and deviation, perhaps): a straight line is {float(off):.1e} off; such a network has no contract here",
             where=original.saved.folder,
         )
     return _tidy(float(scale)), _tidy(float(shift))
@@ -154,6 +148,7 @@ def _tidy(value: float) -> float:
 
 def _contract(original: Original, prepared: Prepared, given: Range | None, size: int | None) -> Contract:
     """Return the contract but for what the candidates differ in."""
+    small = original.found.layers.architecture.small_stem
     scale, shift = prepared.scale, prepared.shift
     if (scale, shift) == (1.0, 0.0):
         found, source = given or (0.0, 1.0), "declared" if given else "assumed"
@@ -167,7 +162,8 @@ def _contract(original: Original, prepared: Prepared, given: Range | None, size:
             )
     inside = (scale * found[0] + shift, scale * found[1] + shift)
     return Contract(
-        size=size or Contract.size,
+        size=size or prepared.size or (CIFAR_SIZE if small else Contract.size),
+        resize=prepared.size,
         range=found,
         range_source=source,
         inside=inside,
@@ -183,7 +179,10 @@ def _range_of(scale: float, shift: float) -> Range:
 
 
 def _candidates(original: Original, first: Contract) -> Iterator[tuple[str, Contract]]:
-    """Yield every candidate with words for what it is, Google's own arithmetic first."""
+    """Yield every candidate with words for what it is, that with the graph's own constants first.
+
+    (1e-10 in a graph is float32's 1.000000013e-10. On kernels of tiny variance the two differ by 1e-8.)
+    """
     layers = original.found.layers
     if layers.architecture.family == "resnet":
         for norm_eps, padding in itertools.product(_norm_eps(original), ("tf", "torch")):
@@ -192,23 +191,23 @@ def _candidates(original: Original, first: Contract) -> Iterator[tuple[str, Cont
         return
     kinds = ("raw",) if layers.prepared else ("ready", "raw")
     maps = ("after-norm", "before-norm") if layers.final_norm else ("before-norm",)
-    for kernels, kernel_eps, norm_eps, map_ in itertools.product(
-        kinds, _kernel_eps(original), _norm_eps(original), maps
+    for map_, kernels, kernel_eps, norm_eps in itertools.product(
+        maps, kinds, _kernel_eps(original), _norm_eps(original)
     ):
         words = f"map {map_}, kernels {kernels} with eps {kernel_eps:.10g}, norm eps {norm_eps:.10g}"
         yield words, replace(first, map=map_, kernels=kernels, kernel_eps=kernel_eps, norm_eps=norm_eps)  # type: ignore[arg-type]
 
 
 def _kernel_eps(original: Original) -> list[float]:
-    """Return the usual eps, then those in the way of the kernels."""
+    """Return the eps in the way of the kernels, then the usual one."""
     flow = original.found.flow
     kernels = tuple(one.node.inputs[1] for one in flow.convolutions)
     names = {node.name for node in flow.graph.needed_for(kernels)} - flow.from_image
-    return [Contract.kernel_eps, *sorted(flow.scalars(names))]
+    return [*sorted(flow.scalars(names)), Contract.kernel_eps]
 
 
 def _norm_eps(original: Original) -> list[float]:
-    """Return the usual eps, then those that are added where the image goes."""
+    """Return the eps that are added where the image goes, then the usual one."""
     flow = original.found.flow
     beside = {
         ref.node
@@ -218,7 +217,7 @@ def _norm_eps(original: Original) -> list[float]:
     }
     kernels = {node.name for node in flow.graph.needed_for(tuple(one.node.inputs[1] for one in flow.convolutions))}
     names = (beside - kernels) | (flow.from_image & set(flow.by_name))
-    return [Contract.norm_eps, *sorted(flow.scalars(names))]
+    return [*sorted(flow.scalars(names)), Contract.norm_eps]
 
 
 def _distance(

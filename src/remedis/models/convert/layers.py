@@ -141,7 +141,7 @@ def _norms(flow: Flow) -> dict[Site, dict[str, Entering]]:
     for one in flow.entering:
         found = norms.setdefault(one.site, {})
         if one.role in found:
-            raise ConvertError(f"two variables are the {one.role} of one norm ({_name(flow, one)}); {NOTHING_ELSE}")
+            raise ConvertError(f"it uses {_name(flow, one)!r} where no layer of a known network has it; {NOTHING_ELSE}")
         found[one.role] = one
     return norms
 

@@ -32,6 +32,7 @@ AFTER_POOLS = (
     "Transpose",
 )
 BEFORE_STEM = ("Pad", "PadV2", "Identity", "EnsureShape", "Transpose")
+LARGE = 256  # px
 LARGE_CONSTANT = 16  # numbers; fewer are axes, shapes and eps
 
 
@@ -131,7 +132,7 @@ class Original:
         self.saved, self.found = saved, found
         self.output = found.graph.outputs[found.output]
         self.map_ref, self.pools = _before_pool(found.flow, self.output)
-        self.channels = _channels_last(found.graph.shape)
+        self.channels_last = _channels_last(found.graph.shape)
 
     @property
     def size(self) -> int | None:
@@ -141,7 +142,7 @@ class Original:
             ConvertError: It takes oblongs only.
         """
         shape = self.found.graph.shape
-        sides = {side for side in (shape[1:3] if self.channels else shape[2:4]) if side is not None}
+        sides = {side for side in (shape[1:3] if self.channels_last else shape[2:4]) if side is not None}
         if len(sides) > 1:
             raise ConvertError(f"it takes images of {sides} px only, squares were expected", where=self.saved.folder)
         return sides.pop() if sides else None
@@ -156,7 +157,7 @@ class Original:
         )
 
     def evaluate(self, images: Tensor, refs: Mapping[str, Ref], dtype: torch.dtype) -> dict[str, Tensor]:
-        """Return values in the graph for images, one image at a time.
+        """Return values in the graph for images; large ones one at a time, to hold memory down.
 
         Args:
             images: (N, 3, H, W) as the original takes them.
@@ -166,19 +167,26 @@ class Original:
         Returns:
             Each by its name, images along the first axis, TensorFlow's layout.
         """
-        laid_out = images.permute(0, 2, 3, 1) if self.channels else images
-        wanted = list(refs.values())
-        rows = [run(self.found.graph, one[None], self.saved.bundle.read, wanted, dtype=dtype) for one in laid_out]
+        wanted, read = list(refs.values()), self.saved.bundle.read
+        together = self.found.graph.shape[0] is None and images.shape[-1] <= LARGE
+        batches = torch.split(self.laid_out(images), len(images) if together else 1)
+        rows = [run(self.found.graph, batch, read, wanted, dtype=dtype) for batch in batches]
         return {name: torch.cat([row[ref] for row in rows]) for name, ref in refs.items()}
+
+    def laid_out(self, images: Tensor) -> Tensor:
+        """Return images (N, 3, H, W) with their axes as the original takes them."""
+        return images.permute(0, 2, 3, 1) if self.channels_last else images
+
+    def channels_first(self, value: Tensor, name: str = "map") -> Tensor:
+        """Return the map or a stage's output as (N, C, h, w), whichever layout the graph has."""
+        inside_last = self.found.layers.first.node.attributes.get("data_format", "NHWC") == "NHWC"
+        return _channels_first(value, self.width(name), inside_last=inside_last)
 
     def outputs(self, images: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
         """Return `embedding`, `map`, and those of `stem`, `stage1` … `stage4` that the graph shows, channels first."""
         values = self.evaluate(images, {"output": self.output, "map": self.map_ref, **self.stages()}, dtype)
         output = values.pop("output")
-        inside_last = self.found.layers.first.node.attributes.get("data_format", "NHWC") == "NHWC"
-        maps = {
-            name: _channels_first(value, self.width(name), inside_last=inside_last) for name, value in values.items()
-        }
+        maps = {name: self.channels_first(value, name) for name, value in values.items()}
         embedding = output.reshape(len(images), -1) if self.pools else maps["map"].mean(dim=(2, 3))
         return {**maps, "embedding": embedding}
 

@@ -54,6 +54,7 @@ class SavedModel:
         folder: Where it lies.
         kind: `TensorFlow 2 SavedModel` or `TensorFlow 1 module`.
         version: Of the TensorFlow that wrote it, where the file says.
+        tags: Of the graph that was taken, of several in the file.
         ways: The ways of calling it with images, the usual one first; at least one.
         bundle: Its variables.
     """
@@ -61,6 +62,7 @@ class SavedModel:
     folder: Path
     kind: str
     version: str
+    tags: tuple[str, ...]
     ways: tuple[Way, ...]
     bundle: Bundle
 
@@ -102,7 +104,8 @@ def open_savedmodel(folder: Path) -> SavedModel:
     if not ways:
         raise ConvertError("nothing in it takes one tensor of images (N, H, W, C)", where=path)
     kind = "TensorFlow 2 SavedModel" if meta.object_graph_def.nodes else "TensorFlow 1 module"
-    return SavedModel(folder, kind, meta.meta_info_def.tensorflow_version, tuple(ways), bundle)
+    info = meta.meta_info_def
+    return SavedModel(folder, kind, info.tensorflow_version, tuple(info.tags), tuple(ways), bundle)
 
 
 def _ways_of_objects(meta: Any, bundle: Bundle) -> list[Way]:
