@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from remedis.models import zoo_card
+from remedis.models.zoo import card as zoo_card
 
 PAGE = Path(__file__).parent / "models" / "zoo.md"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from remedis.console import QUIET, Console, Result
 from remedis.errors import UsageError
 from remedis.models import zoo
-from remedis.models.credentials import Credentials, Origin, find_credentials
 from remedis.models.download import Source, base_of, download
+from remedis.models.download.credentials import Credentials, Origin, find_credentials
 from remedis.models.store import Store, home, size_of
-from remedis.models.zoo_entries import Entry
+from remedis.models.zoo.entries import Entry
 from remedis.options.zoo import ModelsDownload
 
 MIB = 1 << 20

@@ -7,8 +7,9 @@ from typing import Any
 
 from remedis.console import QUIET, Console, Result
 from remedis.errors import UsageError, nearest
-from remedis.models import zoo, zoo_card
+from remedis.models import zoo
 from remedis.models.store import Store, home
+from remedis.models.zoo import card
 from remedis.options.zoo import ModelsShow
 
 
@@ -24,7 +25,7 @@ def run(options: ModelsShow, console: Console = QUIET) -> Result:
         hint = nearest(options.name, [*zoo.names(), *store.names()])
         raise UsageError(f"there is no model {options.name!r}, {hint}")
     facts = store.facts(options.name) if here else {}
-    parts = [zoo_card.text(entry) if entry else options.name]
+    parts = [card.text(entry) if entry else options.name]
     parts += [_checkpoint(store, options.name, facts, brief=entry is not None)] if here else []
     parts += [f"next: {_next(options.name, here=here)}"]
     data = {

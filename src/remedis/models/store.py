@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from remedis.console import QUIET, Console
 from remedis.data.files import write_json
 from remedis.errors import InputError, UsageError
-from remedis.models.zoo_entries import Licence
+from remedis.models.zoo.entries import Licence
 
 VARIABLE = "REMEDIS_HOME"
 CONFIG = "config.json"

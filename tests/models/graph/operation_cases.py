@@ -1,4 +1,4 @@
-"""Inputs and attributes that every operation of `remedis.models.graph_ops` is tried with; numpy alone.
+"""Inputs and attributes that every operation of `remedis.models.graph.ops` is tried with; numpy alone.
 
 `make_operations.py` has TensorFlow compute each case and stores what comes out.
 """

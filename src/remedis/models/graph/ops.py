@@ -7,13 +7,13 @@ several) in the file where its likes are, put it into that file's table, and giv
 
 from __future__ import annotations
 
-from remedis.models.graph_context import Operation
-from remedis.models.graph_elementwise import ELEMENTWISE
-from remedis.models.graph_reductions import REDUCTIONS
-from remedis.models.graph_resize import RESIZES
-from remedis.models.graph_shapes import SHAPES
-from remedis.models.graph_sources import SOURCES
-from remedis.models.graph_windows import WINDOWS
+from remedis.models.graph.context import Operation
+from remedis.models.graph.elementwise import ELEMENTWISE
+from remedis.models.graph.reductions import REDUCTIONS
+from remedis.models.graph.resize import RESIZES
+from remedis.models.graph.shapes import SHAPES
+from remedis.models.graph.sources import SOURCES
+from remedis.models.graph.windows import WINDOWS
 
 OPERATIONS: dict[str, Operation] = {**SOURCES, **ELEMENTWISE, **REDUCTIONS, **SHAPES, **RESIZES, **WINDOWS}
 """Each operation's computation by its name."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Node
-from remedis.models.graph_context import Context, Operation, allow, integers
+from remedis.models.graph.context import Context, Operation, allow, integers
 
 
 def _reduction(function: Callable[[Tensor, list[int]], Tensor]) -> Operation:

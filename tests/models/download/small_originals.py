@@ -18,9 +18,9 @@ from remedis.console import Console
 from remedis.data.files import write_json
 from remedis.models import download, zoo
 from remedis.models.contract import Contract
+from remedis.models.download.transfer import Patience
 from remedis.models.store import Store
-from remedis.models.transfer import Patience
-from remedis.models.zoo_entries import CREDENTIALED, SAVED_MODEL, Entry
+from remedis.models.zoo.entries import CREDENTIALED, SAVED_MODEL, Entry
 
 CXR, BIT = "cxr-50x1-remedis-m", "bit-m-r50x1"
 LARGE = SAVED_MODEL[2]

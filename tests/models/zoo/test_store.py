@@ -15,7 +15,7 @@ from small_originals import Heard
 
 from remedis.errors import InputError, UsageError
 from remedis.models.store import Store, check_name, home, size_of
-from remedis.models.zoo_entries import APACHE, CREDENTIALED
+from remedis.models.zoo.entries import APACHE, CREDENTIALED
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has LOCALAPPDATA")
@@ -160,7 +160,8 @@ def test_the_summary_is_what_is_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_zoo_store_and_transfer_need_no_torch() -> None:
     program = (
-        "import sys; from remedis.models import credentials, download, originals, physionet, store, transfer, zoo; "
+        "import sys; from remedis.models import download, store, zoo; "
+        "from remedis.models.download import credentials, originals, physionet, transfer; "
         "from remedis.commands import models_list, models_show, models_download; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 
 from remedis.errors import DownloadError, RemedisError, StoppedError
-from remedis.models.transfer import RefusedError
-from remedis.models.zoo_entries import PHYSIONET, Entry
+from remedis.models.download.transfer import RefusedError
+from remedis.models.zoo.entries import PHYSIONET, Entry
 
 LIST = "SHA256SUMS.txt"
 LARGEST_LIST = 1 << 20  # bytes; the published one has 3,663

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from remedis.errors import UsageError
-from remedis.models import zoo, zoo_card
+from remedis.models import zoo
 from remedis.models.architectures import parse
 from remedis.models.card import Facts
 from remedis.models.contract import Contract
-from remedis.models.zoo_entries import TWINS
+from remedis.models.zoo import card as zoo_card
+from remedis.models.zoo.entries import TWINS
 
 HERE = Path(__file__).parent
-DOCS = HERE.parents[1] / "docs"
+DOCS = HERE.parents[2] / "docs"
 REMEDIS = [name for name, entry in zoo.ENTRIES.items() if entry.licence.must_accept]
 BIT = [name for name in zoo.ENTRIES if name not in REMEDIS]
 

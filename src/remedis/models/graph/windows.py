@@ -17,7 +17,7 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Node
-from remedis.models.graph_context import Context, Operation, allow
+from remedis.models.graph.context import Context, Operation, allow
 
 Pair = tuple[int, int]
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Node
-from remedis.models.graph_context import Context, Operation, allow, integers
+from remedis.models.graph.context import Context, Operation, allow, integers
 
 Array = np.ndarray[Any, Any]
 TABLE_STEPS = 1024  # of the table of bicubic weights (kTableSize in resize_bicubic_op.cc)

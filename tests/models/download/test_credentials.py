@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from remedis.errors import InputError, RemedisError, UsageError
-from remedis.models.credentials import Credentials, Origin, find_credentials
+from remedis.models.download.credentials import Credentials, Origin, find_credentials
 
 SECRET = "S3cret:pässwörd"
 PHYSIONET = Origin.of("https://physionet.org/files/")

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from remedis import __version__
 from remedis.errors import UsageError
-from remedis.models.credentials import Credentials, Origin
+from remedis.models.download.credentials import Credentials, Origin
 
 USER_AGENT = f"remedis/{__version__}"
 MOST_REDIRECTS = 5

@@ -8,7 +8,7 @@ import torch
 from stored_operations import STORED, Stored, cases, graphs
 
 from remedis.models.graph import run
-from remedis.models.graph_ops import OPERATIONS
+from remedis.models.graph.ops import OPERATIONS
 
 # TensorFlow's kernel was float64, or float32 (there is no other): then its own rounding is the difference. Its bicubic
 # and area weights are float32 too, so that a pixel is a sum of up to 16 products of numbers up to 4, each rounded.

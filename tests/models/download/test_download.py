@@ -38,8 +38,8 @@ import remedis
 from remedis.console import QUIET, Console
 from remedis.errors import CheckFailedError, ConvertError, DownloadError, InputError, StoppedError, UsageError
 from remedis.models import zoo
-from remedis.models.credentials import Credentials, Origin
 from remedis.models.download import Source, base_of, download
+from remedis.models.download.credentials import Credentials, Origin
 from remedis.models.store import Store
 
 LARGE_OF_CXR = f"{CXR}/{LARGE}"
@@ -138,7 +138,7 @@ def test_a_proof_that_fails_leaves_no_checkpoint(site: Site, store: Store) -> No
 
 
 def test_at_most_three_files_are_fetched_at_a_time(site: Site, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from remedis.models.transfer import Client
+    from remedis.models.download.transfer import Client
 
     fetch, now, most, lock, three = Client.fetch, [0], [0], threading.Lock(), threading.Event()
 
@@ -311,7 +311,7 @@ def test_nothing_is_fetched_before_the_licence_is_accepted(site: Site, tmp_path:
 def test_an_interruption_stops_all_threads_at_once_and_keeps_what_came(
     site: Site, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from remedis.models.transfer import Client
+    from remedis.models.download.transfer import Client
 
     fetch, begun = Client.fetch, time.monotonic()
 

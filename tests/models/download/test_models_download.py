@@ -27,7 +27,7 @@ from remedis.models import download as downloading
 from remedis.models import hub as models_hub
 from remedis.models import zoo
 from remedis.models.store import Store
-from remedis.models.zoo_entries import CREDENTIALED, TWINS
+from remedis.models.zoo.entries import CREDENTIALED, TWINS
 
 TWIN = TWINS[1]
 

@@ -14,10 +14,10 @@ from small_originals import CXR, HURRIED
 
 import remedis
 from remedis.models import zoo
-from remedis.models.credentials import Credentials, Origin
 from remedis.models.download import Source, download
+from remedis.models.download.credentials import Credentials, Origin
 from remedis.models.store import Store
-from remedis.models.zoo_entries import CREDENTIALED
+from remedis.models.zoo.entries import CREDENTIALED
 from savedmodels import rebuild
 
 NAME = "r26x1-bare-raw-before-free"

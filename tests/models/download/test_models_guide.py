@@ -18,11 +18,12 @@ from physionet_server import PASSWORD, ROOT, USER, Site, serve
 from small_originals import BIT, CXR, lay, small_entry, small_site, use_small, with_weights
 
 from remedis import cli
-from remedis.models import download, physionet, zoo
+from remedis.models import download, zoo
+from remedis.models.download import physionet
 from remedis.models.store import Store
-from remedis.models.zoo_entries import PHYSIONET
+from remedis.models.zoo.entries import PHYSIONET
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "use-googles-remedis-weights.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "use-googles-remedis-weights.md"
 PATH, LARGE_CXR = "path-50x1-remedis-m", "cxr-152x2-remedis-m"
 BIT_FILE = "BiT-M-R50x1.npz"
 

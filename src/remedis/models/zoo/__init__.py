@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from remedis.errors import UsageError, nearest
 from remedis.models.card import Facts
-from remedis.models.zoo_entries import ALL, TWINS, Entry
+from remedis.models.zoo.entries import ALL, TWINS, Entry
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in ALL}
 

@@ -15,12 +15,13 @@ from typing import Any, Protocol
 from remedis.console import QUIET, Console, Track
 from remedis.data.files import sha256
 from remedis.errors import DownloadError, StoppedError, UsageError
-from remedis.models import physionet, zoo
-from remedis.models.credentials import Credentials, Origin
-from remedis.models.originals import Original, found_in, hold
+from remedis.models import zoo
+from remedis.models.download import physionet
+from remedis.models.download.credentials import Credentials, Origin
+from remedis.models.download.originals import Original, found_in, hold
+from remedis.models.download.transfer import Client, Patience, RefusedError
 from remedis.models.store import Store, size_of
-from remedis.models.transfer import Client, Patience, RefusedError
-from remedis.models.zoo_entries import Entry
+from remedis.models.zoo.entries import Entry
 
 AT_ONCE = 3  # files
 MIB = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from remedis.models import zoo
-from remedis.models.zoo_entries import Entry
+from remedis.models.zoo.entries import Entry
 
 WIDTH = 112
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from remedis.data.files import sha256
 from remedis.errors import InputError
 from remedis.models import zoo
-from remedis.models.zoo_entries import PHYSIONET, Entry
+from remedis.models.zoo.entries import PHYSIONET, Entry
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from remedis.errors import CheckpointError
 from remedis.models import zoo
 from remedis.models.load import known_names
 from remedis.models.store import Store
-from remedis.models.zoo_entries import TWINS
+from remedis.models.zoo.entries import TWINS
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from torch import Tensor
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Graph, Node, Ref
 from remedis.models.graph import refuse_unknown, run
-from remedis.models.graph_ops import OPERATIONS
+from remedis.models.graph.ops import OPERATIONS
 
 GRAPHS = graphs()
 IMAGE = torch.zeros(1, 2, 2, 3)

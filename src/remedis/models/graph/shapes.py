@@ -16,7 +16,7 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Node
-from remedis.models.graph_context import Context, Operation, allow, integers, scalar
+from remedis.models.graph.context import Context, Operation, allow, integers, scalar
 
 Index = int | slice | EllipsisType | None
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Node
-from remedis.models.graph_context import Context, Operation
+from remedis.models.graph.context import Context, Operation
 
 
 def _constant(node: Node, inputs: Sequence[Tensor], context: Context) -> Tensor:

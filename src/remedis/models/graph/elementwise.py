@@ -14,7 +14,7 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Node
-from remedis.models.graph_context import Context, Operation, stretched
+from remedis.models.graph.context import Context, Operation, stretched
 
 
 def _of_one(function: Callable[[Tensor], Tensor]) -> Operation:

@@ -1,6 +1,6 @@
 """Execute a TensorFlow graph in torch, operation by operation: the original itself as the witness.
 
-What each operation computes stands in `graph_ops` and the files that it joins; here is the order and the memory.
+What each operation computes stands in `graph.ops` and the files that it joins; here is the order and the memory.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Graph, Node, Ref
-from remedis.models.graph_context import Context, Values
-from remedis.models.graph_ops import OPERATIONS
+from remedis.models.graph.context import Context, Values
+from remedis.models.graph.ops import OPERATIONS
 
 __all__ = ["Values", "refuse_unknown", "run"]
 

@@ -12,8 +12,8 @@ import pytest
 from physionet_server import PASSWORD, ROOT, USER, Site, serve
 
 from remedis import __version__
-from remedis.models.credentials import Credentials, Origin
-from remedis.models.transfer import Client, Patience, RefusedError
+from remedis.models.download.credentials import Credentials, Origin
+from remedis.models.download.transfer import Client, Patience, RefusedError
 
 DATA = bytes(range(256)) * 2000  # 512,000 bytes
 SOON = Patience(tries=3, pause=0.001, longest_wait=2.0, seconds=5.0)
@@ -206,7 +206,7 @@ def test_redirects_that_are_not_followed(site: Site, tmp_path: Path, location: s
 
 
 def test_a_redirect_from_https_to_http_is_not_followed() -> None:
-    from remedis.models.transfer import _redirected
+    from remedis.models.download.transfer import _redirected
 
     assert _redirected("http://h/a", "https://h/b", signed_in=False) == "https://h/b"
     with pytest.raises(RefusedError, match="from https to plain http"):
