@@ -132,7 +132,7 @@ def split_verb(words: list[str]) -> tuple[str, list[str]]:
 
 def overview(family: str | None = None) -> str:
     """Return the list of verbs, of one family where it is named."""
-    width = max(len(name) for name in VERBS) + 2
+    width = max(len(name) for name in (*VERBS, "--help, --help-all")) + 2
     chosen = {name: verb for name, verb in VERBS.items() if not family or name.split()[0] == family}
     lines = [f"  {name:<{width}}{verb.help}" for name, verb in chosen.items()]
     flags = [f"  {flag:<{width}}{text}" for flag, text in GLOBAL_FLAGS.items()]

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from remedis.errors import ConvertError
+from remedis.models.difference import relative
+from remedis.models.graph import run
 from remedis.models.savedmodel import open_savedmodel
 from remedis.models.savedmodel.bundle import Bundle
 from savedmodels import rebuild, seeded
@@ -53,7 +56,22 @@ def test_every_variable_is_read_as_it_was_written(folder: Path) -> None:
         np.testing.assert_array_equal(bundle.read(places[offset]), expected)
 
 
-def test_a_signature_and_the_call_are_the_same_computation(folder: Path) -> None:
+def test_a_call_and_a_signature_give_the_same_outputs(tmp_path: Path) -> None:
+    name = "r26x1-hub-scaled-after-64"
+    saved = open_savedmodel(rebuild.rebuild(name, tmp_path / "original"))
+    images = torch.from_numpy(rebuild.images(name, 64))
+    found = []
+    for way in saved.ways:
+        graph = way.read()
+        outputs = run(graph, images, saved.bundle.read, dtype=torch.float32)
+        found.append(outputs[next(iter(graph.outputs.values()))])
+    assert [way.origin for way in saved.ways] == ["__call__", "signature serving_default"]
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=0)
+    theirs = torch.from_numpy(rebuild.outputs(name)["tensorflow_64"])
+    assert relative(found[0][..., :: rebuild.record(name)["every"]], theirs) < 1e-4
+
+
+def test_the_graph_is_flat_and_in_order(folder: Path) -> None:
     saved = open_savedmodel(folder)
     assert saved.kind == "TensorFlow 2 SavedModel"
     assert saved.version.startswith("2.")

@@ -55,8 +55,8 @@ class Bare:
     types: Mapping[str, str]
     values: Callable[[str], Tensor]
 
-    def read(self, name: str) -> Tensor:
-        """Return a tensor in float32, axes in the file's order, memory of its own.
+    def read(self, name: str, *, own: bool = True) -> Tensor:
+        """Return a tensor in float32, axes in the file's order; its memory is its `own`, or not to be written to.
 
         Raises:
             ConvertError: It holds no floats, or some are not finite.
@@ -64,7 +64,7 @@ class Bare:
         if self.types[name] not in FLOATS:
             raise ConvertError(f"{name} has the type {self.types[name]}, floats were expected", where=self.path)
         with _damaged(self.path, self.kind):
-            value = self.values(name).to(torch.float32, copy=True).contiguous()
+            value = self.values(name).to(torch.float32, copy=own).contiguous()
         if not bool(value.isfinite().all()):
             raise ConvertError(f"{name} holds values that are not finite; the file is of no use", where=self.path)
         return value

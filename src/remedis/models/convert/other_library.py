@@ -167,7 +167,7 @@ def _as_in_file(bare: Bare, named: Named) -> bool:
 def _fill(network: nn.Module, bare: Bare, prefix: str) -> None:
     """Load the tensors that a library's network asks for by its own names."""
     names = [name for name in network.state_dict() if not name.endswith(NOT_TRAINED)]
-    values = {name: bare.read(prefix + name) for name in names}
+    values = {name: bare.read(prefix + name, own=False) for name in names}
     missing = network.load_state_dict(values, strict=False, assign=True).missing_keys
     assert all(name.endswith(NOT_TRAINED) for name in missing)
 
