@@ -26,7 +26,7 @@ def run(options: ModelsConvert, console: Console = QUIET) -> Result:
         name=options.name,
         input_range=options.range,
         size=options.image_size,
-        choices=Choices(options.output, options.witness == "tensorflow"),
+        choices=Choices(options.output, options.witness == "tensorflow", options.prefix),
         console=console,
     )
     for note in encoder.facts.notes:

@@ -22,6 +22,7 @@ from torch import Tensor
 from remedis import __version__
 from remedis.console import QUIET, Console
 from remedis.data.files import sha256, write_json
+from remedis.errors import ConvertError
 from remedis.models.contract import Contract
 from remedis.models.difference import absolute, relative
 from remedis.models.proof_images import KINDS, Pixels, as_input, proof_images
@@ -162,6 +163,31 @@ def _keep(proof: Proof, size: int, theirs: Mapping[str, Tensor]) -> None:
     for name, value in theirs.items():
         kept = value.mean(dim=(2, 3)) if name in POOLED else value
         proof.kept[f"{size}.{name}"] = kept.contiguous()
+
+
+def refuse_apart(proof: Proof, source: Path) -> None:
+    """Raise unless the witness computed the same, and something.
+
+    Args:
+        proof: After `compare`.
+        source: What is converted, for the message.
+
+    Raises:
+        ConvertError: An output differs by more than 1e-9 in float64, or the map is zero everywhere.
+    """
+    worst = max(proof.rows, key=lambda row: row.relative)
+    if not worst.relative <= AGREES:
+        raise ConvertError(
+            f"the {worst.output} of a {worst.image} image of {worst.size} px differs by {worst.relative:.1e} in "
+            f"float64 from {proof.witness}, at most {AGREES:.0e} was expected",
+            where=source,
+        )
+    if not any(bool(kept.any()) for name, kept in proof.kept.items() if name.endswith(".map")):
+        raise ConvertError(
+            "its map is zero everywhere for every image, of which nothing can be learnt and nothing proven; the "
+            "weights are damaged, or --range is not what images had in training",
+            where=source,
+        )
 
 
 def write(proof: Proof, folder: Path, *, weights_sha256: str, contract: Contract) -> None:

@@ -35,6 +35,9 @@ class ModelsConvert:
     output: str | None = field(default=None, metadata={"rare": True})
     """Key of the original's output to take, where it gives several."""
 
+    prefix: str | None = field(default=None, metadata={"rare": True})
+    """What comes before the network's names, where a file of weights holds several networks (encoder_q.)."""
+
     witness: Literal["graph", "tensorflow"] = "graph"
     """Who computes the original's outputs: its stored graph run here, or TensorFlow too, in a process of its own."""
 

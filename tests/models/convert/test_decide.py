@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from remedis.errors import ConvertError
-from remedis.models.convert import weights_of
 from remedis.models.convert.decide import Decision, decide, network_of
 from remedis.models.convert.original import Original, find_network
+from remedis.models.convert.savedmodel_convert import weights_of
 from remedis.models.difference import relative
 from remedis.models.savedmodel import open_savedmodel
 from savedmodels import rebuild

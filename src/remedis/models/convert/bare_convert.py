@@ -24,7 +24,7 @@ from remedis.models.convert.left_out import in_words
 from remedis.models.convert.names import Named, Style, find_named
 from remedis.models.convert.other_library import caution, witness_of
 from remedis.models.encoder import Encoder
-from remedis.models.proof import AGREES, Proof, Witness, compare
+from remedis.models.proof import Proof, Witness, compare, refuse_apart
 from remedis.models.proof import write as write_proof
 from remedis.models.store import Store, home
 
@@ -80,7 +80,7 @@ def convert_bare(
     }
     proof = Proof(witness=witness.name, original=about)
     compare(proof, witness, network, SMALL_SIZES if network_is.small_stem else SIZES, contract, console)
-    _refuse_apart(source, proof)
+    refuse_apart(proof, source)
     encoder = Encoder(
         network, contract, name or source.name.split(".")[0], network=network_is.name,
         facts=_facts(facts or _known(source.name, digest), bare, named, contract, witness, about),
@@ -133,23 +133,6 @@ def _contract(named: Named, given: Range | None, size: int | None) -> Contract:
         inside=low_high,
         padding="torch",
     )
-
-
-def _refuse_apart(source: Path, proof: Proof) -> None:
-    """Raise unless the witness computed the same, and something."""
-    worst = max(proof.rows, key=lambda row: row.relative)
-    if not worst.relative <= AGREES:
-        raise ConvertError(
-            f"the {worst.output} of a {worst.image} image of {worst.size} px differs by {worst.relative:.1e} in "
-            f"float64 from {proof.witness}, at most {AGREES:.0e} was expected",
-            where=source,
-        )
-    if not any(bool(kept.any()) for name, kept in proof.kept.items() if name.endswith(".map")):
-        raise ConvertError(
-            "its map is zero everywhere for every image, of which nothing can be learnt and nothing proven; the "
-            "weights are damaged, or --range is not what images had in training",
-            where=source,
-        )
 
 
 def _known(file: str, digest: str) -> Facts | None:
