@@ -101,8 +101,11 @@ def _prepared(original: Original) -> Prepared:
 
 
 def _seen(original: Original, side: int) -> tuple[Tensor, Tensor]:
-    """Return an image of one size, and what the first convolution sees of it, both (1, 3, h, w)."""
-    x = as_input(proof_images(side)[:1], (0.0, 1.0))
+    """Return an image of one size, and what the first convolution sees of it, both (1, 3, h, w).
+
+    It is noise of real numbers, so that a graph that rounds its images to 8 bits is noticed.
+    """
+    x = torch.rand(1, 3, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(side))
     return x, _same_layout(original.evaluate(x, {"seen": original.prepared_image()}, torch.float64)["seen"])
 
 
@@ -199,11 +202,11 @@ def _candidates(original: Original, first: Contract) -> Iterator[tuple[str, Cont
 
 
 def _kernel_eps(original: Original) -> list[float]:
-    """Return the eps in the way of the kernels, then the usual one."""
+    """Return the eps in the way of the kernels, then the usual one, then none."""
     flow = original.found.flow
     kernels = tuple(one.node.inputs[1] for one in flow.convolutions)
     names = {node.name for node in flow.graph.needed_for(kernels)} - flow.from_image
-    return [*sorted(flow.scalars(names)), Contract.kernel_eps]
+    return [*sorted(flow.scalars(names)), Contract.kernel_eps, 0.0]
 
 
 def _norm_eps(original: Original) -> list[float]:

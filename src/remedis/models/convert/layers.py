@@ -70,9 +70,9 @@ def find_layers(flow: Flow) -> Layers:
     stages = _stages(units)
     norms = _norms(flow)
     roles = set(norms.get(frozenset([stem.node.name]), {}))
-    if roles == set(BATCH_ROLES):
+    if len(roles) == len(BATCH_ROLES):
         return _resnet(flow, stem, stages, norms)
-    if roles == set(BIT_ROLES):
+    if len(roles) == len(BIT_ROLES):
         return _bit(flow, stem, stages, norms)
     found = ", ".join(sorted(roles)) or "nothing"
     raise ConvertError(
@@ -245,6 +245,9 @@ class _Table:
 
     def norm(self, name: str, place: Site) -> None:
         found = self.norms.pop(place, {})
+        missing = set(self.roles) - set(found)
+        if len(missing) == 1 and "unknown" in found:  # what is left can only be this; the numbers decide
+            found = {missing.pop(): found["unknown"], **{role: one for role, one in found.items() if role != "unknown"}}
         if set(found) != set(self.roles):
             has = ", ".join(f"{role} ({_name(self.flow, one)})" for role, one in found.items()) or "nothing"
             raise ConvertError(f"where {name} should be stands {has}; {', '.join(self.roles)} were expected")

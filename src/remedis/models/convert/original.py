@@ -19,7 +19,7 @@ from remedis.models.resnet import BASIC
 from remedis.models.savedmodel import SavedModel, Way
 
 PREFERRED = ("default", "embedding", "pre_logits", "features", "final_avg_pool", "output_0", "output")
-POOLS = ("Mean", "AvgPool", "Sum")
+POOLS = ("Mean", "AvgPool", "Sum", "Einsum")
 AFTER_POOLS = (
     "Identity",
     "IdentityN",
@@ -31,6 +31,7 @@ AFTER_POOLS = (
     "EnsureShape",
     "Transpose",
 )
+DIVISIONS = ("RealDiv", "Mul")  # of a sum by its count
 BEFORE_STEM = ("Pad", "PadV2", "Identity", "EnsureShape", "Transpose")
 LARGE = 256  # px
 LARGE_CONSTANT = 16  # numbers; fewer are axes, shapes and eps
@@ -169,8 +170,13 @@ class Original:
         """
         wanted, read = list(refs.values()), self.saved.bundle.read
         together = self.found.graph.shape[0] is None and images.shape[-1] <= LARGE
-        batches = torch.split(self.laid_out(images), len(images) if together else 1)
-        rows = [run(self.found.graph, batch, read, wanted, dtype=dtype) for batch in batches]
+        step = len(images) if together else 1
+        fixed = self.found.graph.shape[0] or step
+        rows = []
+        for batch in torch.split(self.laid_out(images), step):
+            repeated = batch if len(batch) == fixed or together else batch.repeat(fixed, 1, 1, 1)
+            values = run(self.found.graph, repeated, read, wanted, dtype=dtype)
+            rows.append({ref: value[: len(batch)] for ref, value in values.items()})
         return {name: torch.cat([row[ref] for row in rows]) for name, ref in refs.items()}
 
     def laid_out(self, images: Tensor) -> Tensor:
@@ -231,10 +237,16 @@ def _channels_first(value: Tensor, width: int, *, inside_last: bool) -> Tensor:
 
 def _before_pool(flow: Flow, output: Ref) -> tuple[Ref, bool]:
     """Return the map, and whether the output is a pool of it."""
-    ref = output
-    while (node := flow.by_name[ref.node]).op in AFTER_POOLS:
-        ref = node.inputs[0]
-    return (node.inputs[0], True) if node.op in POOLS else (output, False)
+    ref, found, pools = output, output, False
+    while (node := flow.by_name[ref.node]).op in (*POOLS, *AFTER_POOLS, *DIVISIONS):
+        from_image = [one for one in node.inputs if one.node in flow.from_image]
+        if len(from_image) != 1:
+            break
+        pools |= node.op in POOLS
+        ref = from_image[0]
+        if node.op in POOLS:
+            found = ref
+    return (found, True) if pools else (output, False)
 
 
 def _last(flow: Flow, site: Site, ops: tuple[str, ...]) -> Ref | None:

@@ -56,30 +56,48 @@ def convert_savedmodel(
         StoppedError: The disk is full; nothing is left half-written.
     """
     refuse_used(out)
+    try:
+        encoder, proof = _proven(source, name, input_range, facts, size, choices, console)
+    except ConvertError as error:
+        if str(source) in str(error):
+            raise
+        raise ConvertError(str(error), where=source) from error
+    with new_folder(out) as scratch:
+        write(encoder, scratch)
+        write_proof(proof, scratch, weights_sha256=encoder.hash, contract=encoder.contract)
+    return encoder
+
+
+def _proven(
+    source: Path,
+    name: str | None,
+    input_range: Range | None,
+    facts: Facts | None,
+    size: int | None,
+    choices: Choices,
+    console: Console,
+) -> tuple[Encoder, Proof]:
+    """Return the encoder and its proof; nothing is written."""
     saved = open_savedmodel(source)
     original = Original(saved, find_network(saved, choices.output))
+    network_is = original.found.layers.architecture
     console.say(
         f"{source}: {saved.kind} of TensorFlow {saved.version or 'unknown'} · {original.found.way.origin} · output "
-        f"{original.found.output} · {original.found.layers.architecture.name}"
+        f"{original.found.output} · {network_is.name}"
     )
     weights = weights_of(original)
     decision = _decided(original, weights, input_range, size)
     contract = decision.contract
-    network = network_of(original.found.layers.architecture, contract, weights)
+    network = network_of(network_is, contract, weights)
     hashes = saved.hashes()
     proof = Proof(witness=Original.name, original=_about(original, hashes))
     compare(proof, original, network, decision.sizes, contract, console)
     refuse_apart(proof, source)
     if choices.tensorflow:
         ask_tensorflow(proof, original, decision.sizes, contract.range)
-    encoder = Encoder(
-        network, contract, name or source.resolve().name, network=original.found.layers.architecture.name,
-        facts=_facts(facts, original, decision, hashes),
-    )  # fmt: skip
-    with new_folder(out) as scratch:
-        write(encoder, scratch)
-        write_proof(proof, scratch, weights_sha256=encoder.hash, contract=contract)
-    return encoder
+    facts = _facts(facts, original, decision, hashes)
+    name = name or source.resolve().name
+    return Encoder(network, contract, name, network=network_is.name, facts=facts), proof
 
 
 def weights_of(original: Original) -> dict[str, Tensor]:

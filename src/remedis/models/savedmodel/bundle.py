@@ -23,6 +23,7 @@ from remedis.models.savedmodel.messages import array_of, dtype_name, message, sh
 Array = np.ndarray[Any, Any]
 
 MAGIC = 0xDB4775248B80FB57
+SLICE = b"\0"  # what the key of a slice begins with; names of variables do not
 FOOTER = 48  # bytes: two block handles, padding, the magic number
 TRAILER = 5  # bytes after a block: how it is compressed, and its crc32c
 LARGEST_INDEX = 1 << 28  # bytes; R152x2's has 30,000
@@ -40,6 +41,7 @@ class Entry:
         offset: Where it begins there.
         size: Bytes.
         crc32c: Masked checksum.
+        sliced: Whether it is stored in slices, elsewhere.
     """
 
     dtype: str
@@ -48,6 +50,7 @@ class Entry:
     offset: int
     size: int
     crc32c: int
+    sliced: bool = False
 
 
 class Bundle:
@@ -67,7 +70,8 @@ class Bundle:
         self.shards = max(1, header.num_shards)
         if header.endianness:
             raise ConvertError("is a bundle of a big-endian machine, little-endian was expected", where=index)
-        self.entries = {_text(index, key): _entry(index, value) for key, value in table.items()}
+        # Parts of a variable that was stored in slices have keys that are no text; nothing reads them.
+        self.entries = {key.decode(): _entry(index, value) for key, value in table.items() if not key.startswith(SLICE)}
         for number in {entry.shard for entry in self.entries.values()}:
             _refuse_short(self.path(number), self.entries, number)
 
@@ -117,6 +121,12 @@ class Bundle:
     def _entry(self, key: str) -> Entry:
         if key not in self.entries:
             raise ConvertError(f"holds no variable {key!r}, which the graph reads; {AGAIN}", where=self.index)
+        if self.entries[key].sliced:
+            raise ConvertError(
+                f"{key!r} is stored in slices (a partitioned variable, or one cut for small files); whole ones can be "
+                "read, save it again without",
+                where=self.index,
+            )
         return self.entries[key]
 
     def _bytes(self, entry: Entry) -> bytes:
@@ -143,12 +153,11 @@ def _refuse_short(path: Path, entries: dict[str, Entry], shard: int) -> None:
 def _entry(path: Path, value: bytes) -> Entry:
     proto = _parsed(path, "BundleEntry", value)
     shape = shape_of(proto.shape)
-    if proto.slices:
-        raise ConvertError("a variable is stored in slices (a partitioned one), whole ones were expected", where=path)
     if shape is None or None in shape or min(proto.offset, proto.size, proto.shard_id) < 0:
         raise ConvertError(f"an entry makes no sense; {AGAIN}", where=path)
     sides = tuple(side for side in shape if side is not None)
-    return Entry(dtype_name(proto.dtype), sides, proto.shard_id, proto.offset, proto.size, proto.crc32c)
+    sliced = bool(proto.slices)
+    return Entry(dtype_name(proto.dtype), sides, proto.shard_id, proto.offset, proto.size, proto.crc32c, sliced)
 
 
 def _parsed(path: Path, name: str, value: bytes) -> Any:
@@ -156,13 +165,6 @@ def _parsed(path: Path, name: str, value: bytes) -> Any:
         return message(name).FromString(value)
     except DecodeError as error:
         raise ConvertError(f"an entry is no {name}; {AGAIN}", where=path) from error
-
-
-def _text(path: Path, key: bytes) -> str:
-    try:
-        return key.decode()
-    except UnicodeDecodeError as error:
-        raise ConvertError(f"a key is no text; {AGAIN}", where=path) from error
 
 
 def _table(path: Path) -> Iterator[tuple[bytes, bytes]]:
