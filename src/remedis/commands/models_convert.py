@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 from remedis.console import QUIET, Console, Result
-from remedis.errors import UsageError
+from remedis.errors import CheckFailedError, UsageError
 from remedis.models.convert import Choices, convert
 from remedis.models.encoder import Encoder
 from remedis.models.verify import Verified, verify
@@ -31,7 +33,12 @@ def run(options: ModelsConvert, console: Console = QUIET) -> Result:
     )
     for note in encoder.facts.notes:
         console.warn(note)
-    return _result(options, encoder, verify(options.out, console))
+    try:
+        found = verify(options.out, console)
+    except CheckFailedError:
+        shutil.rmtree(options.out)  # a checkpoint that does not hold what it promises is not left about
+        raise
+    return _result(options, encoder, found)
 
 
 def _result(options: ModelsConvert, encoder: Encoder, found: Verified) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,11 @@ def refuse_used(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderError("exists and is not empty; choose another --out or remove it", where=folder)
+    there = next(parent for parent in folder.resolve().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise FolderError(
+            f"cannot be written: {there} is no folder that you may write to; choose another --out", where=folder
+        )
 
 
 def write(encoder: Encoder, folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from remedis.errors import ConvertError
-from remedis.models.convert.decide import Decision, decide, network_of
+from remedis.models.convert.decide import Decision, decide, network_of, range_of
 from remedis.models.convert.original import Original, find_network
 from remedis.models.convert.savedmodel_convert import weights_of
 from remedis.models.difference import relative
@@ -101,6 +101,22 @@ def test_the_network_computes_what_the_graph_computes(name: str, savedmodel: Cal
 @pytest.mark.parametrize("name", [name for name in ALL if name not in QUICK])
 def test_every_combination_of_forms(name: str, tmp_path: Path) -> None:
     check(name, rebuild.rebuild(name, tmp_path / "original"))
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "expected"),
+    [
+        (2.0, -1.0, (0.0, 1.0)),
+        (float(np.float32(1 / 127.5)), -1.0, (0.0, 255.0)),
+        (1 / 255, 0.0, (0.0, 255.0)),
+        (2.0, 0.0, None),  # [0, 0.5] is no range that anybody has
+        (1 / 0.225, -2.0, None),  # one mean and one deviation for all channels
+    ],
+)
+def test_only_usual_ranges_are_read_off_a_scale(
+    scale: float, shift: float, expected: tuple[float, float] | None
+) -> None:
+    assert range_of(scale, shift) == expected
 
 
 def test_all_combinations_are_there() -> None:

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from remedis import cli
+from remedis.commands import models_convert
+from remedis.errors import CheckFailedError
 from remedis.models.staged import Staged
 from savedmodels import rebuild
 
@@ -32,6 +34,31 @@ def test_from_a_savedmodel_to_an_embedding(
     (out / "proof.safetensors").unlink()
     assert cli.run(["models", "verify", str(out)]) == 1
     assert capsys.readouterr().err.startswith(f"remedis: error: {out}: proof.safetensors is not the one")
+
+
+def test_nothing_is_left_where_the_proof_cannot_be_repeated(
+    shaken: Callable[..., Staged], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path, console: object) -> None:
+        assert folder.exists()
+        raise CheckFailedError("differs", where=folder)
+
+    monkeypatch.setattr(models_convert, "verify", fail)
+    save_file(shaken("bit-r26x1").state_dict(), tmp_path / "weights.safetensors")
+    out = tmp_path / "ckpt"
+    assert cli.run(["models", "convert", str(tmp_path / "weights.safetensors"), "--out", str(out)]) == 1
+    assert not out.exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "saved_model.pb").write_text("")
+    out = tmp_path / "file" / "ckpt"
+    assert cli.run(["models", "convert", str(tmp_path / "source"), "--out", str(out)]) == 2
+    assert "is no folder that you may write to" in capsys.readouterr().err
 
 
 def test_a_state_dict_goes_the_same_way(

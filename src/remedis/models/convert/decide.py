@@ -22,6 +22,7 @@ AGREES = 1e-9  # relative, in float64: two right programs differ by 1e-12 or so
 CIFAR_SIZE = 32  # px; what a network with the small stem is for
 SMALL_SIZES = (32, 33)  # of networks with the small stem, which do not shrink images at once
 SIZES = (64, 65)  # even and odd: pools and strides pad differently
+USUAL_RANGES: tuple[Range, ...] = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 STRAIGHT = 1e-12  # how far a prepared image may be from a·x + b, relative to its largest value
 
 
@@ -92,8 +93,11 @@ def decide(
 def _prepared(original: Original) -> Prepared:
     """Find a, b and the size of what the first convolution sees."""
     sides = (original.size,) if original.size else SIZES
-    x, seen = _seen(original, sides[-1])  # the odd one, which nobody resizes to
-    resized = int(seen.shape[-1]) if seen.shape[-1] != sides[-1] else None
+    for side in sides:
+        x, seen = _seen(original, side)
+        resized = int(seen.shape[-1]) if seen.shape[-1] != side else None
+        if resized is not None:
+            break
     if resized is not None:
         x = F.interpolate(x, size=(resized, resized), mode="bilinear", align_corners=False, antialias=False)
     scale, shift = _straight_line(original, x, seen, resized)
@@ -133,7 +137,9 @@ def _straight_line(original: Original, x: Tensor, seen: Tensor, resized: int | N
     scale = (seen.flatten()[high] - seen.flatten()[low]) / (x_high - x_low)
     shift = seen.flatten()[low] - scale * x_low
     off = (scale * x + shift - seen).abs().max() / seen.abs().max()
-    if not off < STRAIGHT or scale <= 0:
+    if scale <= 0:
+        raise ConvertError("turns black into white before its first convolution", where=original.saved.folder)
+    if not off < STRAIGHT:
         bilinear = "a bilinear resize, " if resized is not None else ""
         raise ConvertError(
             f"prepares its images by something else than {bilinear}one scale and one shift (each channel its own mean "
@@ -145,6 +151,8 @@ def _straight_line(original: Original, x: Tensor, seen: Tensor, resized: int | N
 
 def _tidy(value: float) -> float:
     """Undo the rounding of float64 where a number of few digits was meant (constants of float32 are not touched)."""
+    if abs(value) < STRAIGHT:
+        return 0.0
     tidy = float(f"{value:.12g}")
     return tidy if abs(tidy - value) < 1e-13 else value
 
@@ -153,10 +161,11 @@ def _contract(original: Original, prepared: Prepared, given: Range | None, size:
     """Return the contract but for what the candidates differ in."""
     small = original.found.layers.architecture.small_stem
     scale, shift = prepared.scale, prepared.shift
-    if (scale, shift) == (1.0, 0.0):
+    seen = None if (scale, shift) == (1.0, 0.0) else range_of(scale, shift)
+    if seen is None:  # nothing in the file tells, or one mean and one deviation for all channels
         found, source = given or (0.0, 1.0), "declared" if given else "assumed"
     else:
-        found, source = _range_of(scale, shift), "graph"
+        found, source = seen, "graph"
         if given is not None and max(abs(a - b) for a, b in zip(given, found, strict=True)) > 1e-6:
             raise ConvertError(
                 f"its graph takes images in [{found[0]:g}, {found[1]:g}] (it computes {scale:g}·x {shift:+g}), the "
@@ -174,11 +183,14 @@ def _contract(original: Original, prepared: Prepared, given: Range | None, size:
     )
 
 
-def _range_of(scale: float, shift: float) -> Range:
-    """Return the range of images that becomes [-1, 1], or [0, 1] where nothing is shifted, in tidy numbers."""
-    ends = (0.0, 1 / scale) if shift == 0 else ((-1 - shift) / scale, (1 - shift) / scale)
-    low, high = (round(end, 3) + 0.0 if abs(end - round(end, 3)) < 1e-4 else end for end in ends)
-    return low, high
+def range_of(scale: float, shift: float) -> Range | None:
+    """Return the usual range that becomes [-1, 1] or [0, 1], or None where it would be an odd one."""
+    for low_inside in (-1.0, 0.0):
+        ends = tuple((end - shift) / scale for end in (low_inside, 1.0))
+        for low, high in USUAL_RANGES:
+            if max(abs(ends[0] - low), abs(ends[1] - high)) < 1e-4 * (high - low):
+                return low, high
+    return None
 
 
 def _candidates(original: Original, first: Contract) -> Iterator[tuple[str, Contract]]:

@@ -136,6 +136,17 @@ class Original:
         self.channels_last = _channels_last(found.graph.shape)
 
     @property
+    def halves(self) -> bool:
+        """Whether the image goes through half precision, which is not rounded here."""
+        flow = self.found.flow
+        types = [
+            node.attributes.get("DstT" if node.op == "Cast" else "T")
+            for node in flow.nodes
+            if node.name in flow.from_image
+        ]
+        return any(type_ in ("float16", "bfloat16") for type_ in types)
+
+    @property
     def size(self) -> int | None:
         """The side of the square that it takes, None where that is free.
 

@@ -114,7 +114,9 @@ def weights_of(original: Original) -> dict[str, Tensor]:
             weights[name] = torch.zeros((), dtype=torch.int64)
         elif name in layers.sources:
             weights[name] = _laid_out(original.value(layers.sources[name]), expected)
-        if name in weights and weights[name].shape != expected.shape:
+        if not bool(weights[name].isfinite().all()):
+            raise ConvertError(f"{name} holds values that are not finite", where=original.saved.folder)
+        if weights[name].shape != expected.shape:
             raise ConvertError(
                 f"{name} has the shape {tuple(weights[name].shape)}, {layers.architecture.name} has "
                 f"{tuple(expected.shape)}; it is another network",
@@ -164,6 +166,11 @@ def _facts(given: Facts | None, original: Original, decision: Decision, hashes: 
         notes.append(
             f"The original resizes its images to {decision.contract.resize} px inside (bilinear, without a filter "
             "against aliasing), and so does this network"
+        )
+    if original.halves:
+        notes.append(
+            "The original computes in half precision on the way. The comparison is with the same graph in full "
+            "precision; what TensorFlow gives differs from both by that rounding"
         )
     if original.size:
         notes.append(f"The original takes images of {original.size} px only; at other sizes nothing was compared")

@@ -4,8 +4,8 @@ Each weighs a few pixels (taps) along the rows, then along the columns. Sources:
 (https://www.tensorflow.org/api_docs/python/tf/raw_ops) for the attributes, `tensorflow/core/util/image_resizer_state.h`
 and `tensorflow/core/kernels/image/resize_*_op.cc` for the formulas. TensorFlow computes places in float32, whatever the
 image's type; where a place is rounded to a whole number (the nearest pixel, bicubic's table), so do we, lest another
-pixel be taken. Bilinear weights change smoothly with the place and are computed in float64: TensorFlow's own differ by
-their rounding, 6e-8 of the place.
+pixel be taken. Bilinear weights change smoothly with the place and are computed in the graph's precision: in float64
+they differ from TensorFlow's own by that one's rounding, 6e-8 of the place.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class _Grid(NamedTuple):
     size: int
     align_corners: bool
     half_pixel_centers: bool
+    single: bool = False  # whether the graph runs in float32
 
     def step(self, kind: type[np.floating[Any]]) -> Any:
         """Return how many pixels of the image one of the result is wide."""
@@ -70,9 +71,9 @@ def _nearest(grid: _Grid) -> _Taps:
 
 def _bilinear(grid: _Grid) -> _Taps:
     """Return the pixels on both sides of each place, weighed by how near they are."""
-    positions = grid.positions(np.float64)
+    positions = grid.positions(np.float32 if grid.single else np.float64)
     before = np.floor(positions)
-    share = positions - before
+    share = (positions - before).astype(np.float64)
     return _Taps(grid.inside(np.stack([before, np.ceil(positions)])), np.stack([1 - share, share]))
 
 
@@ -130,9 +131,10 @@ def _resize(taps: Callable[[_Grid], _Taps], *, keeps_kind: bool = False) -> Oper
                 f"{tuple(x.shape)} is to have {height} × {width} pixels, four sides from 1 were expected"
             )
         allow((x.shape[0], height, max(width, x.shape[2]), x.shape[3]), x)
+        single = context.dtype == torch.float32
         for dim, size in ((1, height), (2, width)):
             corners, half = (bool(node.attributes.get(name)) for name in ("align_corners", "half_pixel_centers"))
-            x = _weighed(x, dim, taps(_Grid(x.shape[dim], size, corners, half)))
+            x = _weighed(x, dim, taps(_Grid(x.shape[dim], size, corners, half, single)))
         return x
 
     return operation

@@ -22,7 +22,7 @@ from remedis.data.files import sha256
 from remedis.errors import ConvertError
 from remedis.models.dataflow import Graph, Node, Ref
 from remedis.models.savedmodel.bundle import Bundle
-from remedis.models.savedmodel.flatten import Flattener, attributes_of
+from remedis.models.savedmodel.flatten import Flattener, attributes_of, needed
 from remedis.models.savedmodel.messages import dtype_name, message, shape_of
 from remedis.models.savedmodel.objects import Concrete, callables, variable_keys
 
@@ -173,22 +173,9 @@ def _way_of_signature(meta: Any, name: str, images: Any, shape: tuple[int | None
                 key = node.attr["shared_name"].s.decode() if node.op == "VarHandleOp" else node.name
                 variable = Node(f"@captured/{node.name}", "Variable", (), {"key": key or node.name, "name": node.name})
                 replaced[node.name] = flat.add(variable)
-        needed = _needed(meta.graph_def, [output.name for output in meta.signature_def[name].outputs.values()])
-        resolve = flat.graph(needed, replaced)
+        outputs_of = [output.name for output in meta.signature_def[name].outputs.values()]
+        resolve = flat.graph(needed(meta.graph_def.node, outputs_of), replaced)
         outputs = {key: resolve(meta.signature_def[name].outputs[key].name) for key in meta.signature_def[name].outputs}
         return Graph(IMAGES, shape or (None, None, None, None), flat.nodes, dict(sorted(outputs.items())))
 
     return Way(f"signature {name}", read)
-
-
-def _needed(graph: Any, outputs: list[str]) -> list[Any]:
-    """Return the nodes that outputs depend on: a graph of TensorFlow 1 also holds how it is saved and trained."""
-    by_name = {node.name: node for node in graph.node}
-    queue = [name.split(":")[0] for name in outputs]
-    wanted: dict[str, Any] = {}
-    while queue:
-        name = queue.pop()
-        if name in by_name and name not in wanted:
-            wanted[name] = by_name[name]
-            queue += [text.split(":")[0] for text in by_name[name].input if not text.startswith("^")]
-    return [node for node in graph.node if node.name in wanted]

@@ -79,9 +79,9 @@ class Flattener:
             number = _number(node, rest)
             return outputs[number] if outputs else Ref(prefix + base, number)
 
-        for node in in_order(function.node_def):
-            made[node.name] = (node, self._write(node, resolve, prefix, depth))
         outputs = [argument.name for argument in function.signature.output_arg]
+        for node in in_order(needed(function.node_def, [function.ret[output] for output in outputs])):
+            made[node.name] = (node, self._write(node, resolve, prefix, depth))
         return {output: resolve(function.ret[output]) for output in outputs}
 
     def graph(self, nodes: Iterable[Any], replaced: Mapping[str, Ref]) -> Resolve:
@@ -129,6 +129,19 @@ class Flattener:
         if node is None or node.op != "Const":
             raise ConvertError(f"the node {where!r} is a branch that depends on what goes in; it cannot be followed")
         return bool(np.all(node.attributes["value"]))
+
+
+def needed(nodes: Iterable[Any], outputs: Iterable[str]) -> list[Any]:
+    """Return the NodeDefs that outputs depend on: functions also assert things, and graphs hold how they are saved."""
+    by_name = {node.name: node for node in nodes}
+    queue = [name.split(":")[0] for name in outputs]
+    wanted = set()
+    while queue:
+        name = queue.pop()
+        if name in by_name and name not in wanted:
+            wanted.add(name)
+            queue += [text.split(":")[0] for text in by_name[name].input if not text.startswith("^")]
+    return [node for name, node in by_name.items() if name in wanted]
 
 
 def in_order(nodes: Iterable[Any]) -> list[Any]:
