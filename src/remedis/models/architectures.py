@@ -44,12 +44,13 @@ class Architecture:
 
     def timm_name(self, contract: Contract) -> str | None:
         """Return timm's name of the network that computes the same, or None where timm has none."""
-        if contract.resize is not None:
+        if contract.resize is not None or not isclose(contract.norm_eps, bit.NORM_EPS, rel_tol=1e-6):
             return None
         if self.family == "bit":
-            has = (self.depth, self.factor) in TIMM_BIT and contract.map == "after-norm"
-            has = has and contract.kernels == "raw" and isclose(contract.norm_eps, bit.NORM_EPS, rel_tol=1e-6)
-            return f"resnetv2_{self.depth}x{self.factor}_bit" if has else None
+            usual = contract.map == "after-norm" and contract.kernels == "raw"
+            return (
+                f"resnetv2_{self.depth}x{self.factor}_bit" if usual and (self.depth, self.factor) in TIMM_BIT else None
+            )
         plain = self.factor == 1 and not self.selective and not self.small_stem and contract.padding == "torch"
         return f"resnet{self.depth}" if plain and self.depth in TIMM_RESNET else None
 
