@@ -31,6 +31,7 @@ QUICK = [  # most ways of writing norms, kernels, pools and scales; the slow tes
     "r26x1-nchw-64",
     "r26x1-resize-free",
     "r26x1-trainable-scaled-64",
+    "tf1-resnet18-cifar-free",
     "tf1-resnet18-fused-64",
 ]
 SLOWLY_REFUSED = ["refused-groups-16", "refused-no-final-relu", "refused-stride-first"]
