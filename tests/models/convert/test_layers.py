@@ -9,7 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from remedis.errors import ConvertError
+from remedis.models.convert.flow import Flow
+from remedis.models.convert.layers import BIT_ROLES, Table
 from remedis.models.convert.original import find_network
+from remedis.models.dataflow import Graph, Ref
 from remedis.models.savedmodel import open_savedmodel
 from savedmodels import rebuild
 
@@ -78,3 +82,9 @@ def test_every_parameter_is_found_by_following_the_graph(name: str, tmp_path: Pa
     norm = expected["map"] == "after-norm"
     assert len(layers.sources) == (79 if norm else 77)  # 29 kernels, 24 norms of two, and the last norm
     assert layers.final_norm == norm
+
+
+def test_a_norm_that_lacks_a_variable_is_named() -> None:
+    flow = Flow(Graph("@images", (None, None, None, 3), {}, {}), Ref("@images"), {})
+    with pytest.raises(ConvertError, match=r"where norm should be stands nothing; scale, offset were expected"):
+        Table(flow, {}, BIT_ROLES).norm("norm", frozenset())

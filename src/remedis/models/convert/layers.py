@@ -152,7 +152,7 @@ def _name(flow: Flow, one: Entering) -> str:
 
 
 def _bit(flow: Flow, stem: Convolution, stages: list[list[Unit]], norms: dict[Site, dict[str, Entering]]) -> Layers:
-    table = _Table(flow, norms, BIT_ROLES)
+    table = Table(flow, norms, BIT_ROLES)
     table.kernel("stem.conv", stem)
     for s, stage in enumerate(stages):
         for u, unit in enumerate(stage):
@@ -173,7 +173,7 @@ def _bit(flow: Flow, stem: Convolution, stages: list[list[Unit]], norms: dict[Si
 
 
 def _resnet(flow: Flow, stem: Convolution, stages: list[list[Unit]], norms: dict[Site, dict[str, Entering]]) -> Layers:
-    table = _Table(flow, norms, BATCH_ROLES)
+    table = Table(flow, norms, BATCH_ROLES)
 
     def layer(convolution: str, norm: str, one: Convolution) -> None:
         table.kernel(convolution, one)
@@ -192,7 +192,7 @@ def _resnet(flow: Flow, stem: Convolution, stages: list[list[Unit]], norms: dict
 
 
 def _layers(
-    network: Architecture, flow: Flow, stem: Convolution, stages: list[list[Unit]], table: _Table, *, final_norm: bool
+    network: Architecture, flow: Flow, stem: Convolution, stages: list[list[Unit]], table: Table, *, final_norm: bool
 ) -> Layers:
     return Layers(
         network,
@@ -231,7 +231,7 @@ def _architecture(
     return Architecture(name, "resnet", depth, factor, small_stem=small)
 
 
-class _Table:
+class Table:
     """Our parameters' names and the graph's nodes, filled layer by layer."""
 
     def __init__(self, flow: Flow, norms: dict[Site, dict[str, Entering]], roles: dict[str, str]) -> None:
@@ -239,11 +239,21 @@ class _Table:
         self.sources: dict[str, str] = {}
 
     def kernel(self, name: str, one: Convolution) -> None:
+        """Enter a convolution's kernel under our name of the layer.
+
+        Raises:
+            ConvertError: It is no single variable.
+        """
         if one.kernel is None:
             raise ConvertError(f"the kernel of {one.node.name!r} is no single variable; {NOTHING_ELSE}")
         self.sources[f"{name}.weight"] = one.kernel
 
     def norm(self, name: str, place: Site) -> None:
+        """Enter the variables of the norm at a place under our name of the layer.
+
+        Raises:
+            ConvertError: Others stand there, or not all.
+        """
         found = self.norms.pop(place, {})
         missing = set(self.roles) - set(found)
         if len(missing) == 1 and "unknown" in found:  # what is left can only be this; the numbers decide
