@@ -131,11 +131,19 @@ def test_changed_weights_are_noticed_by_their_hash(copy: Path) -> None:
         verify(copy)
 
 
+def test_weights_that_are_not_the_proofs_are_noticed(copy: Path) -> None:
+    proof = (copy / "proof.json").read_text()
+    forge(copy, lambda weights: weights["stem.conv.weight"].flatten()[5:6].add_(1e-7))
+    (copy / "proof.json").write_text(proof)
+    with pytest.raises(CheckFailedError, match="weights are not those that were proven"):
+        verify(copy)
+
+
 def test_another_contract_is_noticed(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
-    config["remedis"]["contract"]["kernel_eps"] = 1e-8
+    config["remedis"]["contract"]["size"] = 128  # changes no output for a given tensor
     (copy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckFailedError, match="contract"):
+    with pytest.raises(CheckFailedError, match=r"contract in config\.json is not the one that was proven"):
         verify(copy)
 
 
