@@ -6,7 +6,7 @@ called, so that a graph is flat: it can be executed node by node, and followed f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -61,15 +61,3 @@ class Graph:
             if node.name in wanted:
                 wanted.update(ref.node for ref in node.inputs)
         return [node for node in self.nodes.values() if node.name in wanted]
-
-    def consumers(self) -> dict[str, list[Node]]:
-        """Return, for each node's name, the nodes that take one of its outputs."""
-        found: dict[str, list[Node]] = {name: [] for name in self.nodes}
-        for node in self.nodes.values():
-            for name in dict.fromkeys(ref.node for ref in node.inputs):
-                found[name].append(node)
-        return found
-
-    def ancestors(self, ref: Ref) -> Iterator[str]:
-        """Yield the names of the nodes that `ref` depends on."""
-        return (node.name for node in self.needed_for((ref,)))

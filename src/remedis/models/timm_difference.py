@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from remedis.models.bit import BiT, StdConv2d
+from remedis.models.difference import relative
 
 TIMM_KERNEL_EPS = 1e-8
 SIDE = 64  # the difference comes from the kernels; the images only have to reach all of them
@@ -29,9 +30,7 @@ def difference_in_timm(backbone: BiT) -> float:
             if isinstance(module, StdConv2d):
                 module.eps = TIMM_KERNEL_EPS
         theirs = precise(theirs)
-    ours, theirs = ours.mean(dim=(2, 3)), theirs.mean(dim=(2, 3))
-    distance, length = (theirs - ours).norm(dim=1), ours.norm(dim=1)
-    return float((distance / length.clamp_min(torch.finfo(torch.float64).tiny)).max())
+    return relative(theirs.mean(dim=(2, 3)), ours.mean(dim=(2, 3)))
 
 
 def _images(channels: int) -> Tensor:
