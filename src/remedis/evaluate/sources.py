@@ -79,9 +79,7 @@ def open_source(
     if split is not None:
         _refuse_leak(found.table, str(folder))
     units = units_of(found.table, cluster, where=str(folder))
-    of_encoder = [str(caution) for caution in found.facts.get("cautions", ())]
-    of_split = () if tested_whole else _notes_on_split(found.table, split)
-    notes = (*of_encoder, *_notes_on_units(found.table, units), *of_split)
+    notes = (*_notes_on_units(found.table, units), *(() if tested_whole else _notes_on_split(found.table, split)))
     return Source(found.table, found.matrix, units, split, str(folder), found.facts, notes)
 
 
