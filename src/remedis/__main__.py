@@ -1,6 +1,5 @@
-"""`python -m remedis`, and `torchrun -m remedis` for several processes."""
+"""`python -m remedis`, so that `torchrun -m remedis` works."""
 
 from remedis.cli import main
 
-if __name__ == "__main__":  # spawned workers import this file under another name
-    main()
+main()

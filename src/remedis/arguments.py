@@ -1,7 +1,7 @@
 """From the words of a command line to an options dataclass, and from the dataclass to its help.
 
 tyro parses and prints the help; before it, the words are brought into one form (`--train_batch_size`, `A,B`,
-`--x False`) and checked, so that every mistake becomes one line with the nearest spelling.
+`--x False`, `-x=False`, `--nox`) and checked, so that every mistake becomes one line with the nearest spelling.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from remedis.errors import UsageError, nearest
 
 Options = TypeVar("Options")
+
+_IS_OPTION = re.compile(r"-{1,2}[^\W\d_]|--.")  # -name is --name, as Google's programs read it; -1 is a number
+_TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 def parse(options_class: type[Options], verb: str, words: list[str]) -> Options:
@@ -93,13 +96,14 @@ def normalised(options_class: type, words: Iterable[str]) -> list[str]:
     queue, result = list(words), []
     while queue:
         word = queue.pop(0)
-        if not word.startswith("--") or word == "--":
+        if not _IS_OPTION.match(word):
             result.append(word)
             continue
         name, has_value, value = _spell(word)
-        negated = name.startswith("no-") and name not in kinds and kinds.get(name[3:]) is bool
+        positive = re.sub(r"^no-?", "", name)
+        negated = name not in kinds and positive != name and kinds.get(positive) is bool
         if negated:
-            name = name[3:]
+            name = positive
         if name not in kinds:
             known = [f"--{known}" for known in kinds]
             raise UsageError(f"there is no option --{name}, {nearest(f'--{name}', known)}")
@@ -113,18 +117,17 @@ def normalised(options_class: type, words: Iterable[str]) -> list[str]:
 
 
 def _spell(word: str) -> tuple[str, bool, str]:
-    name, equals, value = word[2:].partition("=")
+    name, equals, value = word.removeprefix("-").removeprefix("-").partition("=")
     return name.replace("_", "-"), bool(equals), value
 
 
 def _switch(name: str, value: str | None, queue: list[str], *, negated: bool) -> str:
     """Return `--name=True` or `--name=False`; a bare True or False after the switch belongs to it."""
-    words = {"true": True, "false": False}
-    if value is None and queue and queue[0].lower() in words:
+    if value is None and queue and queue[0].lower() in ("true", "false"):
         value = queue.pop(0)
-    if value is not None and value.lower() not in words:
+    if value is not None and value.lower() not in _TRUTHS:
         raise UsageError(f"--{name} is {value!r}, True or False was expected")
-    state = words[value.lower()] if value is not None else True
+    state = _TRUTHS[value.lower()] if value is not None else True
     return f"--{name}={state != negated}"
 
 

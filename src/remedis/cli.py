@@ -35,9 +35,13 @@ VERBS: dict[str, Verb] = {
         "index:IndexFolder", "index_folder", "make a manifest of a folder of images and a table of labels"
     ),
     "index dicom": Verb("index:IndexDicom", "index_dicom", "make a manifest of a tree of DICOM studies, without names"),
+    "index tfds": Verb("index:IndexTfds", "index_tfds", "make a manifest of a data set of TensorFlow Datasets"),
+    "index cifar10": Verb("index:IndexCifar10", "index_cifar10", "make a manifest of CIFAR-10's own files"),
     "index check": Verb("index:IndexCheck", "index_check", "find missing files, leaking patients, bad labels"),
     "index pack": Verb("index:IndexPack", "index_pack", "put a manifest and its files into one file"),
     "inspect": Verb("inspect:Inspect", "inspect", "show what is in an image file and what a profile makes of it"),
+    "pretrain": Verb("pretrain:Pretrain", "pretrain", "train an encoder on images without labels"),
+    "run": Verb("run:OfficialRun", "run", "take the official program's command line as it stands"),
     "embed": Verb("embed:Embed", "embed", "turn images into embeddings"),
     "probe": Verb("probe:Probe", "probe", "learn a label from embeddings and report how well, with intervals"),
     "predict": Verb("probe:Predict", "predict", "score new images with a fitted probe"),

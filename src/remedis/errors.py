@@ -13,7 +13,10 @@
     ├── DownloadError       a file could not be had; says why and what to do
     ├── MissingExtraError   an optional package is not installed; says the pip line
     ├── StoppedError (1)    work had begun and stopped; what was finished is kept
-    └── CheckFailedError (1) a check ran to its end and said no
+    ├── CheckFailedError (1) a check ran to its end and said no
+    └── RunEndedError       a training was asked to end and saved its state first
+        ├── InterruptedRunError (130) by Ctrl-C
+        └── TerminatedRunError (143)  by SIGTERM
 
 Every message is one line in four parts: where, what was found, what was expected, what to do.
 """
@@ -99,6 +102,22 @@ class CheckFailedError(RemedisError):
     """A check ran to its end and said no."""
 
     exit_status = 1
+
+
+class RunEndedError(RemedisError):
+    """A training was asked to end; its state was saved first."""
+
+
+class InterruptedRunError(RunEndedError):
+    """Ctrl-C."""
+
+    exit_status = 130
+
+
+class TerminatedRunError(RunEndedError):
+    """SIGTERM."""
+
+    exit_status = 143
 
 
 _ALIKE, _NEARLY_AS_ALIKE = 0.5, 0.1

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from remedis.data import manifest
-from remedis.data.loader import Loader, View, _EndWith, stack
+from remedis.data.loader import Loader, View, EndWith, stack
 from remedis.data.manifest import Manifest
 from remedis.data.resize import resize
 
@@ -65,7 +65,7 @@ def test_the_view_decides_the_square(tmp_path: Path) -> None:
 def test_a_worker_ends_when_its_parent_is_gone() -> None:
     program = (
         "import os, subprocess, sys\n"
-        "child = 'import sys, time; from remedis.data.loader import _EndWith; _EndWith(int(sys.argv[1]))(0); "
+        "child = 'import sys, time; from remedis.data.loader import EndWith; EndWith(int(sys.argv[1]))(0); "
         "print(1, flush=True); time.sleep(600)'\n"
         "process = subprocess.Popen([sys.executable, '-c', child, str(os.getpid())], stdout=subprocess.PIPE)\n"
         "process.stdout.readline(); print(process.pid, flush=True); sys.stdin.read()"
@@ -92,6 +92,6 @@ def _is_working(pid: int) -> bool:
 
 
 def test_a_worker_of_a_process_that_is_gone_already_ends_at_once() -> None:
-    program = "import time; from remedis.data.loader import _EndWith; _EndWith(1 << 22)(0); time.sleep(60)"
+    program = "import time; from remedis.data.loader import EndWith; EndWith(1 << 22)(0); time.sleep(60)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=50).returncode == 1
-    assert _EndWith(os.getppid()).parent == os.getppid()
+    assert EndWith(os.getppid()).parent == os.getppid()

@@ -53,6 +53,11 @@ def wishes_of(options: SplitOptions) -> Wishes:
     )
 
 
+def in_part(result: Result, indexed: Indexed) -> Result:
+    """Return the result with exit status 1 where some of the source is damaged or missing."""
+    return replace(result, exit_status=1) if indexed.facts.get("damaged") else result
+
+
 def written(indexed: Indexed, folder: Path, out: Path, console: Console) -> Result:
     """Write the manifest and return what it holds."""
     existed = out.exists()

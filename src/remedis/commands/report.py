@@ -9,13 +9,20 @@ from remedis.console import QUIET, Console, Result
 from remedis.data.files import read_json, write_json, write_text
 from remedis.errors import FolderError, InputError, UsageError, nearest
 from remedis.options.report import Report
+from remedis.report import of_run, page_data
 from remedis.report.of_probe import Pages, probe_page
 from remedis.report.page import is_page
-from remedis.report.page_data import KIND
 from remedis.report.probe_folder import is_probe
+from remedis.report.run_folder import is_run
 
-KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], ...] = ((is_probe, probe_page),)
+KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], ...] = (
+    (is_probe, probe_page),
+    (is_run, of_run.run_page),
+)
 """What tells a kind of folder, and what makes its page."""
+
+_JSON_KINDS = (page_data.KIND, of_run.KIND)
+_EXPECTED = "a folder that remedis probe or remedis pretrain wrote was expected"
 
 
 def run(options: Report, console: Console = QUIET) -> Result:
@@ -35,7 +42,7 @@ def run(options: Report, console: Console = QUIET) -> Result:
     make = next((page for tells, page in KINDS if tells(options.folder)), None)
     if make is None:
         raise InputError(
-            "a folder that remedis probe wrote was expected, it has no config.json and results.csv; run remedis "
+            f"{_EXPECTED}, it has no config.json and results.csv and no run.json; run remedis "
             f"probe{_neighbour(options.folder)}",
             where=options.folder,
         )
@@ -69,18 +76,19 @@ def _is_json(path: Path) -> bool:
         found = read_json(path)
     except InputError:
         return False
-    return isinstance(found, dict) and found.get("kind") == KIND
+    return isinstance(found, dict) and found.get("kind") in _JSON_KINDS
 
 
 def _check_folder(folder: Path) -> None:
     if not folder.exists():
         beside = folder.parent.glob("*") if folder.parent.is_dir() else ()
-        near = [path.name for path in beside if is_probe(path)]
+        near = [path.name for path in beside if any(tells(path) for tells, _ in KINDS)]
         raise InputError(
-            f"there is no such folder, {nearest(folder.name, near) or 'remedis probe makes one'}", where=folder
+            f"there is no such folder, {nearest(folder.name, near) or 'remedis probe makes one, and remedis pretrain'}",
+            where=folder,
         )
     if not folder.is_dir():
-        raise InputError("a folder that remedis probe wrote was expected, this is a file", where=folder)
+        raise InputError(f"{_EXPECTED}, this is a file", where=folder)
 
 
 def _neighbour(folder: Path) -> str:

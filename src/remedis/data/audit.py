@@ -6,19 +6,20 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from remedis.console import QUIET, Console
-from remedis.data import pack, splits
+from remedis.data import containers, pack, splits
 from remedis.data.indexers.headers import touched
 from remedis.data.indexers.summary import KNOWN, classes_of
 from remedis.data.indexers.words import counted
-from remedis.data.manifest import Manifest, Source
-from remedis.data.readers import image_size
-from remedis.errors import ManifestError, nearest
+from remedis.data.manifest import PACK_SUFFIX, Manifest, Source
+from remedis.data.readers import image_size, size_of_bytes
+from remedis.data.tfrecord import record_name
+from remedis.errors import ManifestError, ReadError, nearest
 
 Severity = Literal["error", "warning"]
 FEW = 10
@@ -115,10 +116,15 @@ def of_files(rows: Manifest, console: Console = QUIET) -> Iterator[Finding]:
         )
     there = [each for each in sources if each.name not in missing]
     unreadable = list(_unreadable(there, console))
-    if unreadable:
-        message = f"{counted(len(unreadable), 'file has', 'files have')} a header that cannot be read"
-        yield _finding("header", "error", message, unreadable)
-    yield from _of_bytes(rows, there, console)
+    files = [each.name for each in unreadable if each.record is None]
+    records = [record_name(each.name, each.record) for each in unreadable if each.record is not None]
+    if files:
+        message = f"{counted(len(files), 'file has', 'files have')} a header that cannot be read"
+        yield _finding("header", "error", message, files)
+    if records:
+        yield _finding("header", "error", f"{counted(len(records), 'record')} cannot be read", records)
+    damaged = {each for each in unreadable if each.record is not None}
+    yield from _of_bytes(rows, [each for each in there if each not in damaged], console)
     yield from _of_rows(rows)
 
 
@@ -127,14 +133,29 @@ def _file_of(source: Source, rows: Manifest) -> tuple[object, ...]:
     return (source.path, source.name) if rows.records is not None else (source.path, source.record)
 
 
-def _unreadable(sources: Sequence[Source], console: Console) -> Iterator[str]:
+def _unreadable(sources: Sequence[Source], console: Console) -> Iterator[Source]:
     files = [each for each in sources if each.record is None]
     if files:
         with console.track(len(files), "files", "reading headers") as track:
             for source, path in zip(files, touched([each.path for each in files]), strict=True):
                 if image_size(path) is None:
-                    yield source.name
+                    yield source
                 track.advance()
+    records = [each for each in sources if each.record is not None and each.path.suffix != PACK_SUFFIX]
+    if records:
+        with console.track(len(records), "records", "reading records") as track:
+            for source in records:
+                if not _is_picture(source):
+                    yield source
+                track.advance()
+
+
+def _is_picture(source: Source) -> bool:
+    try:
+        found = containers.content(source.path, source.record or 0, source.key)
+    except ReadError:
+        return False
+    return not isinstance(found, bytes) or size_of_bytes(found, source.name) is not None
 
 
 def _of_bytes(rows: Manifest, sources: Sequence[Source], console: Console) -> Iterator[Finding]:
@@ -147,8 +168,8 @@ def _of_bytes(rows: Manifest, sources: Sequence[Source], console: Console) -> It
             for source in alike:
                 hashes.append(_hash(source))
                 track.advance()
-    groups = [[each.name for each in group] for group in _grouped(alike, hashes)]
     parts = _parts_of(rows)
+    groups = [[_place(each, parts) for each in group] for group in _grouped(alike, hashes)]
     across = [group for group in groups if len(set().union(*(parts[name] for name in group)) - {None}) > 1]
     within = [group for group in groups if group not in across]
     for found, severity, where in ((across, "error", "in two parts of the split"), (within, "warning", "")):
@@ -169,23 +190,41 @@ def _grouped(sources: Sequence[Source], keys: Sequence[object]) -> list[list[Sou
 def _size(source: Source) -> int:
     if source.record is None:
         return source.path.stat().st_size
-    return len(pack.record(source.path, source.record).data)
+    return len(_data(source))
+
+
+def _data(source: Source) -> Any:
+    """Return the bytes of one record, as a pack or another container holds them."""
+    if source.path.suffix == PACK_SUFFIX:
+        return pack.record(source.path, source.record or 0).data
+    found = containers.content(source.path, source.record or 0, source.key)
+    return found if isinstance(found, bytes) else found.tobytes()
 
 
 def _hash(source: Source) -> bytes:
     if source.record is not None:
-        return hashlib.sha256(pack.record(source.path, source.record).data).digest()
+        return hashlib.sha256(_data(source)).digest()
     with source.path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
+def _place(source: Source, parts: dict[str, set[str | None]]) -> str:
+    """Return how `_parts_of` names a source: a record of another container than a pack by its number."""
+    name = source.name if source.record is None else record_name(source.name, source.record)
+    return name if name in parts else source.name
+
+
 def _parts_of(rows: Manifest) -> dict[str, set[str | None]]:
-    """Return the parts that each image's rows belong to."""
+    """Return the parts that each image's rows belong to, and those of each frame or record of it."""
     words = splits.split_column(rows.table).words
     parts: dict[str, set[str | None]] = {}
     names = rows.table["image"].to_pylist()
-    for name, word in zip(names, words.to_pylist() if words is not None else [None] * len(names), strict=True):
+    frames = rows.table["frame"].to_pylist() if "frame" in rows.table.column_names else [None] * len(names)
+    found = words.to_pylist() if words is not None else [None] * len(names)
+    for name, frame, word in zip(names, frames, found, strict=True):
         parts.setdefault(name, set()).add(word)
+        if frame is not None:
+            parts.setdefault(record_name(name, int(frame)), set()).add(word)
     return parts
 
 

@@ -7,6 +7,7 @@ polars and torch's threads do not survive a fork.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,9 @@ from torch.utils.data import DataLoader, Dataset
 from remedis.data.manifest import Manifest, Source
 from remedis.data.readers import read_source
 from remedis.data.resize import resize
-from remedis.errors import RemedisError
+from remedis.errors import RemedisError, StoppedError
+
+_GRACE = 20  # seconds that a worker stays after SIGTERM
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Loader:
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             prefetch_factor=4 if workers else None,
-            worker_init_fn=_EndWith(os.getpid()),
+            worker_init_fn=EndWith(os.getpid()),
             collate_fn=_as_batch,  # type: ignore[arg-type]  # gets one item, as there is no batch size
         )
 
@@ -84,15 +87,32 @@ class Loader:
         iterator = iter(self._loader)
         while True:
             start = time.monotonic()
-            batch = next(iterator, None)
+            batch = following(iterator)
             self.seconds_waited += time.monotonic() - start
             if batch is None:
                 return
             yield batch
 
 
+def following(iterator: Iterator[Any]) -> Any:
+    """Return a loader's next item, None at its end.
+
+    Raises:
+        StoppedError: A worker was killed, most often for the memory it took.
+    """
+    try:
+        return next(iterator, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise StoppedError(
+            "a process that reads images was killed, perhaps for want of memory; what was finished is kept, the same "
+            "command with fewer --workers (or 0) goes on"
+        ) from error
+
+
 @dataclass(frozen=True)
-class _EndWith:
+class EndWith:
     """Ends a worker when the process that started it is gone.
 
     torch's workers look whether their parent changed since they began to work; one whose parent was killed while it
@@ -102,6 +122,11 @@ class _EndWith:
     parent: int
 
     def __call__(self, _worker: int) -> None:
+        """Begin to watch, in a worker that has just started."""
+        # Ctrl-C and a scheduler's SIGTERM reach the workers too; the process that reads from them decides what is
+        # finished first, and needs them until then
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: threading.Timer(_GRACE, os._exit, (1,)).start())
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:

@@ -1,13 +1,15 @@
 """A manifest: one row an image, in Parquet, with what is known of the whole table in its schema's metadata.
 
-    image                 path relative to the root, or absolute; in a pack the file, and `frame` the record's number
+    image                 path relative to the root, or absolute; in a container (pack, TFRecord, a batch of CIFAR) the
+                          file, and `frame` the record's number
     frame                 where a file holds several pictures, counted from 0
     x, y, size (and mpp)  a square region in pixels; read as one only where all three are there
     patient_id, site      together the patient, the unit of splitting and of resampling
     study_id, split, view, sex (F | M), age (years), width, height, and label columns under their own names
 
 A null is unknown, never 0. The metadata key `remedis` holds `format_version`, `root` (relative to the manifest's
-folder), `data_set`, `licence`, `left_out` (reason: number) and, where it is so, `simulated`.
+folder), `data_set`, `licence`, `left_out` (reason: number) and, where it is so, `simulated` and `image_key` (the
+feature of a TFRecord that holds the picture).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from remedis.data.conditions import keep
+from remedis.data.containers import holds_records
 from remedis.data.files import write_atomic
 from remedis.data.table_hash import plain, table_hash
 from remedis.errors import ManifestError, nearest
@@ -45,7 +48,8 @@ class Source:
         path: The file.
         frame: One picture of the file, counted from 0; None where it holds one.
         region: (x, y, size) in pixels; None for the whole picture.
-        record: In a pack, the number of the record; `path` is the pack.
+        record: In a container, the number of the record; `path` is the container.
+        key: In a TFRecord, the feature that holds the picture; None where the record itself tells.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Source:
     frame: int | None = None
     region: tuple[int, int, int] | None = None
     record: int | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,27 @@ class Manifest:
 
     def sources(self, rows: range) -> list[Source]:
         """Return where the pictures of some rows (a range of step 1) lie."""
-        part = self.table.slice(rows.start, len(rows))
-        if self.records is not None and self.path is not None:
-            records = self.records[rows.start : rows.stop].tolist()
+        records = None if self.records is None else self.records[rows.start : rows.stop]
+        return self._sources(self.table.slice(rows.start, len(rows)), records)
+
+    def sources_of(self, rows: npt.NDArray[np.int64]) -> list[Source]:
+        """Return where the pictures of the numbered rows lie, in their order; quick in a table of any length."""
+        records = None if self.records is None else self.records[rows]
+        names = [name for name in ("image", "frame", *REGION) if name in self.table.column_names]
+        # cell by cell: `take` joins all chunks of a column first
+        part = pa.table({name: [self.table[name][int(row)].as_py() for row in rows] for name in names})
+        return self._sources(part, records)
+
+    def _sources(self, part: pa.Table, records: npt.NDArray[np.int64] | None) -> list[Source]:
+        if records is not None and self.path is not None:
             names = part["image"].to_pylist()
-            return [Source(name, self.path, record=n) for name, n in zip(names, records, strict=True)]
-        return list(_sources(part, self.root))
+            return [Source(name, self.path, record=n) for name, n in zip(names, records.tolist(), strict=True)]
+        return list(_sources_in(part, self.root, self.facts.get("image_key")))
+
+    def select(self, rows: npt.NDArray[np.int64]) -> Manifest:
+        """Return the manifest of the numbered rows, in their order."""
+        records = self.records[rows] if self.records is not None else None
+        return replace(self, table=self.table.take(pa.array(rows)), records=records)
 
     def where(self, conditions: Sequence[str]) -> Manifest:
         """Return the manifest of the rows for which all conditions `COLUMN=VALUE` or `COLUMN!=VALUE` hold.
@@ -99,16 +119,14 @@ class Manifest:
         """
         if not conditions:
             return self
-        rows = keep(self.table, conditions, where=str(self.path or self.root))
-        records = self.records[rows] if self.records is not None else None
-        return replace(self, table=self.table.take(rows), records=records)
+        return self.select(np.asarray(keep(self.table, conditions, where=str(self.path or self.root))))
 
     def hash(self) -> str:
         """Return the SHA-256 of the rows: names, types and values of all columns, whatever their chunks."""
         return table_hash(self.table)
 
 
-def _sources(part: pa.Table, root: Path) -> Iterator[Source]:
+def _sources_in(part: pa.Table, root: Path, key: str | None) -> Iterator[Source]:
     names = part["image"].to_pylist()
     frames = _numbers(part, "frame")
     regions: Iterable[tuple[Any, ...]] = [(None,)] * len(names)
@@ -119,6 +137,8 @@ def _sources(part: pa.Table, root: Path) -> Iterator[Source]:
         cut = None if None in region else region
         if path.suffix == PACK_SUFFIX:
             yield Source(name, path, region=cut, record=frame)
+        elif frame is not None and holds_records(path):
+            yield Source(name, path, region=cut, record=frame, key=key)
         else:
             yield Source(name, path, frame, cut)
 

@@ -1,8 +1,9 @@
 """A pack: a manifest and the bytes of its files in one Arrow IPC file, memory-mapped when it is read.
 
-The columns are the manifest's, then `_bytes` (the file as it was) and `_record`: the number of the row that keeps the
-bytes, which is the row itself except for further frames and regions of one file. So a pack opens as a manifest does,
-under the images' own names; as a container its file is `image` and a record's number is `frame`.
+The columns are the manifest's, then `_bytes` (the file as it was; of a record in another container its picture alone)
+and `_record`: the number of the row that keeps the bytes, which is the row itself except for further frames and regions
+of one file. Where the manifest has a column `frame`, `_frame` is which picture of the bytes the row is. So a pack opens
+as a manifest does, under the images' own names; as a container its file is `image` and a record's number is `frame`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from remedis.data import manifest
+from remedis.data import containers, manifest
 from remedis.data.files import write_atomic
-from remedis.data.manifest import Manifest, Source
+from remedis.data.manifest import PACK_SUFFIX, Manifest, Source
 from remedis.errors import ManifestError, ReadError
 
-BYTES, RECORD = "_bytes", "_record"
+BYTES, RECORD, FRAME = "_bytes", "_record", "_frame"
 ROWS_A_BATCH = 64
 BYTES_A_BATCH = 1 << 26  # no more than this and one file is held while a pack is written
 
@@ -47,6 +48,7 @@ def write(rows: Manifest, path: Path) -> Iterator[int]:
     """
     schema = manifest.with_facts(rows.table, rows.facts | {"root": "."}).schema
     schema = schema.append(pa.field(BYTES, pa.large_binary())).append(pa.field(RECORD, pa.int64()))
+    schema = schema.append(pa.field(FRAME, pa.int64())) if "frame" in schema.names else schema
     kept: dict[Path, int] = {}
     with (
         write_atomic(path) as temporary,
@@ -65,11 +67,13 @@ def _batch(rows: Manifest, part: range, kept: dict[Path, int]) -> pa.Table:
     """Return the rows of `part` with their bytes, fewer of them where the files are large."""
     data: list[bytes | None] = []
     records: list[int] = []
+    frames: list[int | None] = []
     held = 0
     for number, source in zip(part, rows.sources(part), strict=True):
         keeper = kept.get(source.path) if source.record is None else None
         data.append(_bytes_of(source) if keeper is None else None)
         records.append(number if keeper is None else keeper)
+        frames.append(_frame_of(source))
         if source.record is None:
             kept.setdefault(source.path, number)
         held += len(data[-1] or b"")
@@ -77,7 +81,8 @@ def _batch(rows: Manifest, part: range, kept: dict[Path, int]) -> pa.Table:
             break
     table = rows.table.slice(part.start, len(data))
     table = table.append_column(BYTES, pa.array(data, pa.large_binary()))
-    return table.append_column(RECORD, pa.array(records, pa.int64()))
+    table = table.append_column(RECORD, pa.array(records, pa.int64()))
+    return table.append_column(FRAME, pa.array(frames, pa.int64())) if "frame" in table.column_names else table
 
 
 def _bytes_of(source: Source) -> bytes:
@@ -85,13 +90,31 @@ def _bytes_of(source: Source) -> bytes:
         raise ManifestError("the path leads out of the manifest's root, which is refused", where=source.name)
     try:
         if source.record is not None:
-            return record(source.path, source.record).data.to_pybytes()  # type: ignore[no-any-return]
+            return content(source)
         return source.path.read_bytes()
     except (OSError, ReadError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ManifestError(
             f"cannot be packed ({reason}); remedis index check finds all such files", where=source.path
         ) from error
+
+
+def _frame_of(source: Source) -> int | None:
+    if source.record is not None and source.path.suffix == PACK_SUFFIX:
+        return record(source.path, source.record).frame
+    return source.frame
+
+
+def content(source: Source) -> bytes:
+    """Return the bytes of the image file that a record of any container is; bare pixels become a PNG of them.
+
+    Raises:
+        ReadError: There is no such record, or it is damaged.
+    """
+    number = source.record or 0
+    if source.path.suffix == PACK_SUFFIX:
+        return record(source.path, number).data.to_pybytes()  # type: ignore[no-any-return]
+    return containers.as_file(source.path, number, source.key)
 
 
 def open_pack(path: Path, *, root: Path | None = None) -> Manifest:
@@ -108,7 +131,7 @@ def open_pack(path: Path, *, root: Path | None = None) -> Manifest:
         raise ManifestError(f"a pack was expected ({error}); remedis index pack makes one", where=path) from error
     if not {BYTES, RECORD} <= set(table.column_names):
         raise ManifestError("an Arrow file without packed files; remedis index pack makes one", where=path)
-    rows = table.drop_columns([BYTES, RECORD]).combine_chunks()
+    rows = table.drop_columns([name for name in (BYTES, RECORD, FRAME) if name in table.column_names]).combine_chunks()
     return manifest.opened(rows, path, root=root or path.parent, records=np.arange(len(table)))
 
 
@@ -137,7 +160,8 @@ def record(path: Path, number: int) -> Record:
     if keeper is None or not 0 <= keeper < len(table) or not table[BYTES][keeper].is_valid:
         raise ReadError(f"record {number} has no bytes; make the pack again", where=path)
     region = _region(row)
-    return Record(table[BYTES][keeper].as_buffer(), row["image"][0].as_py(), _cell(row, "frame"), region)
+    frame = _cell(row, FRAME if FRAME in row.column_names else "frame")
+    return Record(table[BYTES][keeper].as_buffer(), row["image"][0].as_py(), frame, region)
 
 
 def _region(row: pa.Table) -> tuple[int, int, int] | None:

@@ -7,7 +7,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +105,33 @@ def count_frames(data: bytes, where: str) -> int:
     """Return how many pages or frames of the first one's size there are."""
     with opened(data, where) as picture:
         return len(_pages(picture, where)[0])
+
+
+def size(file: IO[bytes]) -> tuple[int, int] | None:
+    """Return the (width, height) of a picture or JPEG, turned as its EXIF orientation says; None for no picture."""
+    from PIL import Image as Pillow
+
+    try:
+        with quiet_pillow(), Pillow.open(file) as picture:
+            tags = getattr(picture, "tag_v2", {})  # of TIFF, whose size Pillow tells as turned already
+            width, height = (tags[256], tags[257]) if tags else picture.size
+            if picture.format == "PNG" and "exif" not in picture.info:
+                picture.info["exif"] = _exif_chunk(file)
+            # not the PNG class's own getexif, which decodes all pixels on its way to a chunk behind them
+            turned = Pillow.Image.getexif(picture).get(0x0112, 1) in (5, 6, 7, 8)
+    except DAMAGE:
+        return None
+    return (height, width) if turned else (width, height)
+
+
+def _exif_chunk(file: IO[bytes]) -> bytes | None:
+    """Return what the chunk eXIf of a PNG file holds, as Pillow keeps it (W3C PNG, third edition, 11.3.3.2)."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        if head[4:] == b"eXIf":
+            return b"Exif\0\0" + file.read(min(int.from_bytes(head[:4], "big"), 1 << 20))
+        file.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
+    return None
 
 
 def _pages(picture: Image.Image, where: str) -> tuple[list[int], list[str]]:

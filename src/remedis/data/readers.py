@@ -13,11 +13,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from remedis.data import containers
 from remedis.data.image import Image
 from remedis.data.manifest import PACK_SUFFIX, Source
 from remedis.data.profiles import Profile, render
 from remedis.data.profiles import profile as find_profile
 from remedis.data.stored import Stored
+from remedis.data.tfrecord import record_name
 from remedis.errors import ReadError
 
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
@@ -36,10 +38,10 @@ def read(
     """Return the picture in a file as a profile makes it, never resized.
 
     Args:
-        path: JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM; what it is is told by its bytes, not by its name.
+        path: JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM, or a container; what it is is told by its bytes, not its name.
         profile: Name of a profile (`remedis.data.profiles.PROFILES`); `dicom-display` without it.
         frame: One frame or page, counted from 0; without it all of them, with an axis of their own where the file holds
-            several. In a pack (.arrow), the number of the record.
+            several. In a container (a pack, a TFRecord file, a batch of CIFAR), the number of the record.
         region: (x, y, size): the square of `size` pixels whose upper left corner is column x, row y. It is cut out
             after the profile, which sees the whole picture.
 
@@ -54,8 +56,14 @@ def read(
     if Path(path).suffix == PACK_SUFFIX and frame is not None:
         return _read_record(Path(path), frame, profile, region)
     with _opened(Path(path)) as file:
-        stored = _decode(file, str(path), frame)
-    return _finished(stored, chosen, str(path), region)
+        kind = containers.kind_of(Path(path), _head(file))
+        if kind is None:
+            return _finished(_decode(file, str(path), frame), chosen, str(path), region)
+    count = containers.count(Path(path), kind)
+    if frame is None and count > 1:
+        choice = f"frame= or --frame says which is wanted (0 … {count - 1})"
+        raise ReadError(f"holds {count:,} records; {choice}", where=path)
+    return _read_record(Path(path), frame or 0, profile, region)
 
 
 def read_bytes(
@@ -82,11 +90,19 @@ def read_source(source: Source, profile: str | None = None) -> Image:
     if ".." in Path(source.name).parts and not Path(source.name).is_absolute():
         raise ReadError("the path leads out of the manifest's root, which is refused", where=source.name)
     if source.record is not None:
-        return _read_record(source.path, source.record, profile, source.region)
+        return _read_record(source.path, source.record, profile, source.region, source.key)
     return read(source.path, profile, frame=source.frame, region=source.region)
 
 
-def _read_record(path: Path, number: int, profile: str | None, region: Region | None = None) -> Image:
+def _read_record(
+    path: Path, number: int, profile: str | None, region: Region | None = None, key: str | None = None
+) -> Image:
+    if path.suffix != PACK_SUFFIX:
+        name = record_name(path, number)
+        found = containers.content(path, number, key)
+        if isinstance(found, bytes):
+            return read_bytes(found, name, profile, region=region)
+        return _finished(containers.as_stored(found), find_profile(profile), name, region)
     from remedis.data import pack
 
     kept = pack.record(path, number)
@@ -95,7 +111,7 @@ def _read_record(path: Path, number: int, profile: str | None, region: Region | 
 
 
 def count_frames(path: str | Path) -> int:
-    """Return how many frames or pages a file holds, by its header.
+    """Return how many frames, pages or records a file holds, by its header.
 
     Raises:
         ReadError: The header cannot be read, or promises more than the file can hold.
@@ -105,6 +121,8 @@ def count_frames(path: str | Path) -> int:
         head = _head(file)
         if is_jpeg(head):
             return 1
+        if kind := containers.kind_of(Path(path), head):
+            return containers.count(Path(path), kind)
         if _is_dicom(head):
             from remedis.data import dicom
 
@@ -120,15 +138,29 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
     """Return the (width, height) that `read` would give, by the header; None where it cannot be told."""
     try:
         with _opened(Path(path)) as file:
-            head = _head(file)
-            if _is_dicom(head):
-                from remedis.data import dicom
-
-                return dicom.size(file, str(path))
-            if is_jpeg(head) or _is_picture(head):
-                return _size_by_pillow(file)
+            return _size(file, str(path))
     except ReadError:
         return None
+
+
+def size_of_bytes(data: bytes, name: str) -> tuple[int, int] | None:
+    """Return the (width, height) of the picture in a file's bytes, as `image_size` does."""
+    try:
+        return _size(io.BytesIO(data), name)
+    except ReadError:
+        return None
+
+
+def _size(file: IO[bytes], name: str) -> tuple[int, int] | None:
+    head = _head(file)
+    if _is_dicom(head):
+        from remedis.data import dicom
+
+        return dicom.size(file, name)
+    if is_jpeg(head) or _is_picture(head):
+        from remedis.data import pictures
+
+        return pictures.size(file)
     return None
 
 
@@ -249,31 +281,3 @@ def _cut(pixels: npt.NDArray[Any], region: Region, name: str) -> npt.NDArray[Any
             where=name,
         )
     return np.ascontiguousarray(pixels[..., y : y + size, x : x + size, :])
-
-
-def _exif_chunk(file: IO[bytes]) -> bytes | None:
-    """Return what the chunk eXIf of a PNG file holds, as Pillow keeps it (W3C PNG, third edition, 11.3.3.2)."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        if head[4:] == b"eXIf":
-            return b"Exif\0\0" + file.read(min(int.from_bytes(head[:4], "big"), 1 << 20))
-        file.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)
-    return None
-
-
-def _size_by_pillow(file: IO[bytes]) -> tuple[int, int] | None:
-    from PIL import Image as Pillow
-
-    from remedis.data.pictures import DAMAGE, quiet_pillow
-
-    try:
-        with quiet_pillow(), Pillow.open(file) as picture:
-            tags = getattr(picture, "tag_v2", {})  # of TIFF, whose size Pillow tells as turned already
-            width, height = (tags[256], tags[257]) if tags else picture.size
-            if picture.format == "PNG" and "exif" not in picture.info:
-                picture.info["exif"] = _exif_chunk(file)
-            # not the PNG class's own getexif, which decodes all pixels on its way to a chunk behind them
-            turned = Pillow.Image.getexif(picture).get(0x0112, 1) in (5, 6, 7, 8)
-    except DAMAGE:
-        return None
-    return (height, width) if turned else (width, height)

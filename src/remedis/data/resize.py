@@ -54,6 +54,15 @@ def resize(pixels: npt.NDArray[Any], size: int, fit: str = "squash") -> npt.NDAr
     return square
 
 
+def shrink(pixels: npt.NDArray[Any], shortest: int) -> npt.NDArray[Any]:
+    """Return (h, w, 3) of the same aspect whose shorter side is at most `shortest` pixels, antialiased."""
+    height, width = pixels.shape[:2]
+    factor = shortest / min(height, width)
+    if factor >= 1:
+        return pixels
+    return _resized(pixels, max(1, round(height * factor)), max(1, round(width * factor)))
+
+
 def _resized(pixels: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
     from PIL import Image
 

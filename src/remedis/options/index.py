@@ -1,4 +1,4 @@
-"""Options of `remedis index folder`, `dicom`, `check` and `pack`."""
+"""Options of `remedis index folder`, `dicom`, `tfds`, `cifar10`, `check` and `pack`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,47 @@ class IndexDicom(SplitOptions, TableOptions):
 
     key_file: Path | None = None
     """File with the secret, made where it is missing; patient.key in $REMEDIS_HOME or ~/.local/share/remedis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexTfds(SplitOptions):
+    """Make a manifest of a data set as TensorFlow Datasets keeps it: one row a record. TensorFlow is not needed.
+
+    Every record is held against its check sums; exit status 1 where some are damaged or missing.
+
+    example: remedis index tfds tensorflow_datasets/colorectal_histology/2.0.0 --out colorectal.parquet
+    """
+
+    folder: Path = field(metadata={"positional": True})
+    """Folder with dataset_info.json, or the data set's own: its newest version is taken."""
+
+    out: Path
+    """Manifest (.parquet) to write."""
+
+    label_key: str | None = None
+    """Feature that becomes the column label; each keeps its own name without it."""
+
+    image_key: str | None = None
+    """Feature that holds the picture, where there are several."""
+
+    splits: tuple[str, ...] = ()
+    """Splits to take, comma-separated; all without it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexCifar10(SplitOptions):
+    """Make a manifest of CIFAR-10 as its author published it, binary or for Python: one row a picture. CIFAR-100 too.
+
+    The files for Python are pickles; they are parsed and never executed.
+
+    example: remedis index cifar10 cifar-10-batches-bin --out cifar10.parquet
+    """
+
+    folder: Path = field(metadata={"positional": True})
+    """Folder with data_batch_1 … and test_batch, or the one that cifar-10-batches-py or -bin lies in."""
+
+    out: Path
+    """Manifest (.parquet) to write."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ class Inspect:
     """
 
     file: Path = field(metadata={"positional": True})
-    """JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM."""
+    """JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM; with --frame a TFRecord file, a pack or a batch of CIFAR."""
 
     profile: str | None = None
     """How stored pixels become the image; dicom-display without it."""
@@ -23,7 +23,7 @@ class Inspect:
     """Two profiles as A,B: shows both, and how far apart their pictures of this file are."""
 
     frame: int | None = None
-    """One frame, counted from 0; all of them without it."""
+    """One frame, counted from 0; all of them without it. In a file of records, the record."""
 
     out: Path | None = None
     """PNG to write: the picture, or with --profiles both side by side."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Make one self-contained HTML page of a probe, and a JSON file with every figure on it.
+    """Make one self-contained HTML page of a probe or a pretraining, and a JSON file with every figure on it.
 
     The page shows running numbers instead of file names and patients, unless --names asks for them. It shows the
-    images themselves: --no-images leaves them out.
+    images themselves: --no-images leaves them out. A pretraining need not be finished.
 
     example: remedis report probe --out report.html
     """
 
     folder: Path = field(metadata={"positional": True})
-    """Folder that remedis probe wrote."""
+    """Folder that remedis probe or remedis pretrain wrote."""
 
     out: Path
     """Page (.html) to write, and its figures beside it (.json); an earlier page is replaced, no other file."""

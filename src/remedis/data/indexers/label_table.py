@@ -14,7 +14,7 @@ from remedis.data.indexers.text_table import read_text_table
 from remedis.data.indexers.words import counted
 from remedis.errors import ManifestError, UsageError, nearest
 
-RESERVED = frozenset({"embedding", "_bytes", "_record"})
+RESERVED = frozenset({"embedding", "_bytes", "_record", "_frame"})
 _LIKELY = ("file", "filename", "file_name", "path", "image_id", "image_index", "dicom_id", "id")
 
 

@@ -33,11 +33,16 @@ def label_columns(table: pa.Table) -> dict[str, dict[str, int]]:
     """
     found = {}
     for name in table.column_names:
-        if name not in KNOWN and not name.endswith("_id"):
+        if name not in KNOWN and not name.endswith("_id") and not _is_order(name, table):
             classes = classes_of(table[name])
             if _are_classes(classes, is_number=not pa.types.is_string(table[name].type)):
                 found[name] = classes
     return found
+
+
+def _is_order(name: str, table: pa.Table) -> bool:
+    """Return whether a column only numbers the classes of another one: `label_index` beside `label`."""
+    return name.removesuffix("_index") != name and name.removesuffix("_index") in table.column_names
 
 
 def _are_classes(classes: dict[str, int], *, is_number: bool) -> bool:

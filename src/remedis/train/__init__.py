@@ -1,0 +1,1 @@
+"""Training: views, objectives, optimisers, one life-cycle for pretraining and fine-tuning."""
