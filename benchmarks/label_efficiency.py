@@ -231,8 +231,14 @@ def asked(question: Question, options: argparse.Namespace) -> Iterator[dict[str,
     for fraction in FRACTIONS:
         chosen = [drawn(units, codes, fraction, draw) for draw in range(DRAWS if fraction < 1 else 1)]
         counts = [np.bincount(codes[places], minlength=len(names)) for places in chosen]
-        common = {"question": question.name, "label": question.label, "fraction": fraction, "n_test": len(test),
-                  "test_units": len(np.unique(tested)), "n_train": round(np.mean([len(p) for p in chosen]))}  # fmt: skip
+        common = {
+            "question": question.name,
+            "label": question.label,
+            "fraction": fraction,
+            "n_train": round(np.mean([len(places) for places in chosen])),
+            "n_test": len(test),
+            "test_units": len(np.unique(tested)),
+        }
         if min(count.min() for count in counts) < FEWEST:
             yield {**common, "encoder": "", "value": "", "note": "skipped: a class has fewer than two images"}
             continue

@@ -168,6 +168,16 @@ def test_a_manifest_of_records_of_a_pack_can_be_packed(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_source(source).pixels, pixels)
 
 
+def test_a_frame_of_a_packed_file_stays_that_frame_when_it_is_packed_again(tmp_path: Path) -> None:
+    first, second = (Image.fromarray(each) for each in pictures(2))
+    first.save(tmp_path / "film.tif", save_all=True, append_images=[second])
+    manifest.write(pa.table({"image": ["film.tif"] * 2, "frame": [0, 1]}), tmp_path / "m.parquet", {"root": "."})
+    list(pack.write(manifest.read(tmp_path / "m.parquet"), tmp_path / "p.arrow"))
+    manifest.write(pa.table({"image": ["p.arrow"], "frame": [1]}), tmp_path / "n.parquet", {"root": "."})
+    list(pack.write(manifest.read(tmp_path / "n.parquet"), tmp_path / "q.arrow"))
+    np.testing.assert_array_equal(read(tmp_path / "q.arrow", frame=0).pixels, pictures(2)[1])
+
+
 def test_the_check_finds_the_same_picture_in_two_parts(tmp_path: Path) -> None:
     rows = written(tmp_path, ["train", "train", "test", "test"])
     assert audit(rows) == []

@@ -83,7 +83,7 @@ def test_an_accuracy_that_fell_is_seen(tmp_path: Path) -> None:
     fell = of(tmp_path, [line(1), look(1, 0.5), look(2, 0.8), look(3, 0.6)])["watched accuracy"]
     assert fell[0] == "look"
     assert "is 0.600 at step 3, below the 0.800 of step 2" in fell[1]
-    assert of(tmp_path, [line(1), look(2, 0.65), look(3, 0.6)])["watched accuracy"][0] == "fine"
+    assert of(tmp_path, [line(1), look(2, 0.7), look(3, 0.6)])["watched accuracy"][0] == "fine"
     assert "watched accuracy" not in of(tmp_path, [line(1)])
 
 

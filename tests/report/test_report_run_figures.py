@@ -110,6 +110,34 @@ def test_epochs_stand_over_their_steps() -> None:
     assert epoch - step == pytest.approx(0, abs=8)  # texts of other widths, centred on one place
 
 
+@pytest.mark.parametrize(
+    ("high", "wanted"),
+    [(0.001, {"0", "2e−4", "1e−3"}), (0.8, {"0", "0.2", "0.8"}), (2e6, {"0", "5e5", "2e6"}), (4000, {"0", "1,000"}),
+     (0.05, {"0", "0.02", "1e−2"})],
+)  # fmt: skip
+def test_numbers_on_the_axis_are_true_however_small(high: float, wanted: set[str]) -> None:
+    trace = Trace(np.array([0.0, 1000.0]), np.array([0.0, high]), ACCENT, "x")
+    found = curves_figure(
+        [Panel("y", [trace], bottom=0.0)], last=1000, epochs=None, name="n", title="t", description="d"
+    )
+    (panel,) = found.panels
+    text = re.sub(r"\s+", " ", found.svg)
+    ticks = re.findall(r'<text [^>]*x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]+)</text>', text)
+    assert wanted <= {name for _, _, name in ticks}
+    beside = [(float(y), float(name.replace("−", "-").replace(",", ""))) for x, y, name in ticks if float(x) < 45]
+    beside = beside[-len(beside) :]
+    for y, value in beside:
+        if value <= high:  # a text stands a little below the middle of its tick
+            assert y - on_paper(found.svg, panel, 0, value)[1] == pytest.approx(3.6, abs=1.5)
+
+
+def test_accuracies_close_together_have_ticks_of_three_digits() -> None:
+    trace = Trace(np.array([1.0, 2.0]), np.array([0.8262, 0.8281]), ACCENT, "x")
+    found = curves_figure([Panel("y", [trace])], last=2, epochs=None, name="n", title="t", description="d · 1")
+    assert ">0.827<" in re.sub(r"\s+", "", found.svg)
+    assert "d · 1</desc>" in found.svg
+
+
 def test_without_looks_the_learning_rate_stands_by_itself_beside_the_loss(tmp_path: Path) -> None:
     found = drawn(run_folder(tmp_path, [line(1), line(2)]))
     assert list(found)[:2] == ["loss", "rate"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ _LEFT, _WIDE = 0.15, 0.79
 _LABEL = (-0.135, 0.5)
 _SMOOTHED = 100  # values from which a running mean is drawn over them
 _ROOM = 0.07
+_POINT = "·"  # stands for a decimal point of a tick, which may have more digits than a figure's own coordinates keep
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ def curves_figure(
             if number == 0 and epochs:
                 _add_epochs(axes, epochs)
             places.append({"box": list(box), "x": list(axes.get_xlim()), "y": list(axes.get_ylim())})
-        return Drawn(inline(figure, name=name, title=title, description=description), places)
+        drawn = inline(figure, name=name, title=title, description=description)
+    return Drawn(re.sub(rf"(?<=\d){_POINT}(?=\d)", ".", drawn), places)
 
 
 def _draw(axes: Any, panel: Panel, last: float) -> None:
@@ -136,7 +139,7 @@ def _draw(axes: Any, panel: Panel, last: float) -> None:
     low, high = _limits(panel)
     axes.set(xlim=(0, max(last, 1.0) * 1.01), ylim=(low, high), ylabel=panel.label)
     axes.yaxis.set_label_coords(*_LABEL)
-    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(_percent if panel.percent else _short)
 
 
@@ -173,10 +176,11 @@ def _add_epochs(axes: Any, epochs: float) -> None:
 
 
 def _percent(value: float, _: Any) -> str:
-    return f"{100 * value:g}%"
+    return f"{100 * value:g}%".replace(".", _POINT)
 
 
 def _short(value: float, _: Any) -> str:
-    if value and (abs(value) < 1e-3 or abs(value) >= 1e5):
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
-    return f"{value:,g}".replace("-", "−")
+    if value and (abs(value) < 1e-2 or abs(value) >= 1e5):
+        mantissa, exponent = f"{value:e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", "−").replace(".", _POINT)
+    return f"{value:,g}".replace("-", "−").replace(".", _POINT)

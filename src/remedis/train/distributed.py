@@ -67,7 +67,7 @@ def largest(value: int) -> int:
     """Return the largest of all processes' values; the way to stop all of them when one must."""
     if world() == 1:
         return value
-    x = torch.tensor(value, device=_device())
+    x = torch.tensor(value, device=device())
     dist.all_reduce(x, dist.ReduceOp.MAX)
     return int(x)
 
@@ -231,5 +231,6 @@ def _joined() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-def _device() -> str:
+def device() -> str:
+    """Return the device that tensors must lie on to be sent: `cuda` over NCCL, else `cpu`."""
     return "cuda" if dist.get_backend() == "nccl" else "cpu"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,9 +77,9 @@ def _averaged(part: nn.Module) -> nn.Module:
         return part
     # running statistics are the same everywhere (or, without --global-bn, each process's own): nothing to send
     known = signature(DistributedDataParallel).parameters
-    return DistributedDataParallel(
-        part, **{"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
-    )
+    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # torch 2.14's name
+    more: dict[str, Any] = {name: False}
+    return DistributedDataParallel(part, **more)
 
 
 def loss_and_gradients(

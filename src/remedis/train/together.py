@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
-from remedis.train.distributed import gather, largest, world
+from remedis.train.distributed import device, gather, largest, world
 
 
 def union(found: Mapping[int, str]) -> dict[int, str]:
@@ -16,7 +16,7 @@ def union(found: Mapping[int, str]) -> dict[int, str]:
         return dict(found)
     words = json.dumps({str(key): value for key, value in found.items()}).encode()
     length = largest(len(words))
-    padded = torch.frombuffer(bytearray(words.ljust(length)), dtype=torch.uint8)
-    rows = gather(padded.float()[None]).to(torch.uint8)  # gathers are of floats, which hold a byte exactly
+    padded = torch.frombuffer(bytearray(words.ljust(length)), dtype=torch.uint8).to(device())
+    rows = gather(padded[None]).cpu()
     texts = [bytes(row.tolist()).decode() for row in rows]
     return {int(key): value for text in texts for key, value in json.loads(text).items()}
