@@ -121,7 +121,8 @@ def test_fault_f4_pretraining_turns_its_views() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "top", "left", "side"), [(80, 64, 12, 4, 56), (64, 80, 4, 12, 56), (64, 65, 4, 5, 56)]
+    ("height", "width", "top", "left", "side"),
+    [(80, 64, 12, 4, 56), (64, 80, 4, 12, 56), (64, 65, 4, 5, 56), (65, 64, 5, 4, 56)],
 )
 def test_fault_f11_the_centre_of_an_oblong_image(height: int, width: int, top: int, left: int, side: int) -> None:
     # 0.875 of the shorter side, whichever it is; officially width and height are swapped
@@ -129,6 +130,13 @@ def test_fault_f11_the_centre_of_an_oblong_image(height: int, width: int, top: i
     view = centre_view(*batch([picture]), Augmentation(side))[0]
     exact = picture[top : top + side, left : left + side].astype(np.float32) * np.float32(1 / 255)
     assert np.array_equal(view.movedim(0, -1).numpy(), exact)
+
+
+def test_evaluation_views_are_in_range() -> None:
+    # enlarged by a bicubic, which overshoots
+    views = centre_view(*batch(noise((20, 20))), Augmentation(56))
+    assert float(views.min()) == 0
+    assert float(views.max()) == 1
 
 
 def test_small_evaluation_views_are_the_whole_image() -> None:
