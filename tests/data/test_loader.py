@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from remedis.data import manifest
-from remedis.data.loader import Loader, View, EndWith, stack
+from remedis.data.loader import EndWith, Loader, View, stack
 from remedis.data.manifest import Manifest
 from remedis.data.resize import resize
 

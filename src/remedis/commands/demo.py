@@ -13,9 +13,16 @@ from remedis.errors import UsageError
 from remedis.options.demo import Demo
 
 ENCODER = "bit-r26x1"
-IMAGE_SIZE = 128
+IMAGE_SIZE = 64  # what two cores can be trained on in a minute
 FINDINGS = "effusion,cardiomegaly"
 HOME, ELSEWHERE = "site-a", "site-b"
+BEFORE, AFTER = "before", "after"
+PRETRAIN = ["--recipe", "cxr", "--image-size", str(IMAGE_SIZE), "--train-batch-size", "64", "--optimizer", "adamw",
+            "--learning-rate", "1e-3", "--temperature", "0.2", "--use-elastic-deform", "False",
+            "--equalize-histogram", "False"]  # fmt: skip
+"""A small batch and few steps: LARS, the recipe's own, is made for larger ones."""
+
+_PAGES = {HOME: "at-home", ELSEWHERE: "elsewhere"}
 _FEWEST = 60
 
 
@@ -27,6 +34,7 @@ class _Verb(NamedTuple):
 _VERBS = {
     "phantoms": _Verb("phantoms:Phantoms", "phantoms"),
     "models init": _Verb("models:ModelsInit", "models_init"),
+    "pretrain": _Verb("pretrain:Pretrain", "pretrain"),
     "embed": _Verb("embed:Embed", "embed"),
     "probe": _Verb("probe:Probe", "probe"),
     "report": _Verb("report:Report", "report"),
@@ -42,14 +50,15 @@ def run(options: Demo, console: Console = QUIET) -> Result:
     """
     if options.number < _FEWEST:
         raise UsageError(f"--number is {options.number}, at least {_FEWEST} was expected")
-    console.say("simulated images and an untrained encoder: this shows how the line works, not how well")
+    console.say("simulated images and a minute of training: this shows how the line works, not how well")
     for verb, words in steps(options):
         console.say(f"\n$ remedis {verb} {shlex.join(words)}")
         result = _run(verb, words, console)
         console.say(result.text)
-    pages = {name: str(options.out / f"{name}.html") for name in ("at-home", "elsewhere")}
+    pages = {name: str(options.out / f"{name}.html") for name in (*_PAGES.values(), "pretraining")}
     text = (
-        f"\nopen {pages['at-home']} (tested at {HOME}) and {pages['elsewhere']} (the same probe, tested at {ELSEWHERE})"
+        f"\nopen {pages['at-home']} (tested at {HOME}, before and after pretraining), {pages['elsewhere']} (the same "
+        f"probes, tested at {ELSEWHERE}) and {pages['pretraining']} (the pretraining itself)"
     )
     return Result(text=text, data={"out": str(options.out), "pages": pages})
 
@@ -61,22 +70,31 @@ def steps(options: Demo) -> list[tuple[str, list[str]]]:
     def at(name: str) -> str:
         return str(Path(out) / name)
 
-    embed = ["--encoder", at("encoder"), "--image-size", str(IMAGE_SIZE)]
+    probes = [(when, place) for when in (BEFORE, AFTER) for place in (HOME, ELSEWHERE)]
     return [
         ("phantoms", ["--out", at("images"), "--number", str(options.number), "--size", "192", "--seed", seed]),
+        ("phantoms", ["--out", at("unlabelled"), "--number", str(options.unlabelled), "--size", "96",
+                      "--seed", str(options.seed + 1)]),
         ("models init", [ENCODER, "--seed", seed, "--out", at("encoder")]),
+        ("pretrain", [at("unlabelled/manifest.parquet"), "--encoder", at("encoder"), *PRETRAIN, "--splits", "all",
+                      "--train-steps", str(options.steps), "--label", "", "--seed", seed, "--out", at("run")]),
         *(
-            ("embed", [at("images/manifest.parquet"), *embed, "--where", f"site={site}", "--out", at(f"emb-{site}")])
-            for site in (HOME, ELSEWHERE)
+            ("embed", [at("images/manifest.parquet"), "--encoder", at("encoder" if when == BEFORE else "run/last"),
+                       "--image-size", str(IMAGE_SIZE), "--where", f"site={site}", "--out", at(f"emb-{when}-{site}")])
+            for when, site in probes
         ),
-        ("probe", [at(f"emb-{HOME}"), "--label", FINDINGS, "--seed", seed, "--out", at("probe-at-home")]),
-        (
-            "probe",
-            [at(f"emb-{HOME}"), "--label", FINDINGS, "--test", at(f"emb-{ELSEWHERE}"), "--seed", seed,
-             "--out", at("probe-elsewhere")],
+        *(
+            ("probe", [at(f"emb-{when}-{HOME}"), "--label", FINDINGS, "--seed", seed,
+                       *(["--test", at(f"emb-{when}-{ELSEWHERE}")] if site == ELSEWHERE else []),
+                       "--out", at(f"probe-{when}-{_PAGES[site]}")])
+            for when, site in probes
         ),
-        ("report", [at("probe-at-home"), "--out", at("at-home.html")]),
-        ("report", [at("probe-elsewhere"), "--out", at("elsewhere.html")]),
+        *(
+            ("report", [at(f"probe-{AFTER}-{page}"), "--before", at(f"probe-{BEFORE}-{page}"),
+                        "--out", at(f"{page}.html")])
+            for page in _PAGES.values()
+        ),
+        ("report", [at("run"), "--out", at("pretraining.html")]),
     ]  # fmt: skip
 
 

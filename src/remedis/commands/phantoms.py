@@ -38,7 +38,7 @@ def run(options: Phantoms, console: Console = QUIET) -> Result:
     made = _write_images(exams, options, console, again=again)
     rows = table(exams, population.findings, options.size, options.format)
     if not all((options.out / name).exists() for name in TABLES):
-        write_tables(rows, options.out, command=_command(options))
+        write_tables(rows, options.out, command=_command(options), seed=options.seed)
     return _result(options, exams, population.findings, made)
 
 

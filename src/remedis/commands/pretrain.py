@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from remedis import __version__
+from remedis.commands.commit import commit
 from remedis.commands.pretrain_words import rows_said, understood, written
 from remedis.console import QUIET, Console, Result
 from remedis.data.embeddings import write_rejected
@@ -84,7 +85,7 @@ def _run(manifest: Manifest, options: Options, device: str, console: Console) ->
     views = _views(options, settings, data, name, device)
     plan = _plan(options, settings, data, pace, device, precision)
     task = Pretrain(encoder, views, plan, _watch(options, data, settings, encoder), folder)
-    _claim(folder, job, options)
+    _claim(folder, job, options, data, device)
     try:
         train(task, folder, pace, console)
         rejected = _rejected(views, data.train, folder)
@@ -148,6 +149,7 @@ def _described(encoder: Encoder, data: TrainingRows, options: Options, job: dict
     """Say on the encoder's card where its weights come from now."""
     start = "random weights" if not encoder.facts.trained else f"{encoder.name} ({encoder.facts.source})"
     seen = [*encoder.facts.extra.get("seen", []), data.manifest.data_set]
+    pretraining = {**job, "data_set": data.manifest.data_set, "left_out": data.left_out}
     notes = list(encoder.facts.notes)
     if data.manifest.facts.get("simulated"):
         notes.append("Pretrained on simulated images.")
@@ -156,7 +158,7 @@ def _described(encoder: Encoder, data: TrainingRows, options: Options, job: dict
         source=f"remedis pretrain on {len(data.rows):,} images of {data.manifest.data_set}, from {start}",
         trained=True,
         notes=tuple(notes),
-        extra={"seen": list(dict.fromkeys(seen)), "recipe": options.recipe, "pretraining": job},
+        extra={"seen": list(dict.fromkeys(seen)), "recipe": options.recipe, "pretraining": pretraining},
     )
     encoder.name = f"{encoder.network} pretrained on {data.manifest.data_set}"
     return encoder
@@ -176,12 +178,17 @@ def _pace(options: Options, settings: Pretraining, data: TrainingRows) -> Pace:
     )
 
 
-def _claim(folder: RunFolder, job: dict[str, Any], options: Options) -> None:
+def _claim(folder: RunFolder, job: dict[str, Any], options: Options, data: TrainingRows, device: str) -> None:
     if distributed.rank() == 0:
         facts = {
             "verb": "pretrain",
             "options": dataclasses.asdict(options),
             "command": sys.argv[1:],
+            "data_set": data.manifest.data_set,
+            "simulated": bool(data.manifest.facts.get("simulated")),
+            "patients": data.units(patients=True),
+            "device": device,
+            "commit": commit(),
             "versions": {"remedis": __version__, "torch": str(torch.__version__), "numpy": np.__version__},
             "processes": distributed.world(),
             "threads": torch.get_num_threads(),

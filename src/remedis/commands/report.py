@@ -46,6 +46,8 @@ def run(options: Report, console: Console = QUIET) -> Result:
             f"probe{_neighbour(options.folder)}",
             where=options.folder,
         )
+    if options.before is not None and make is not probe_page:
+        raise UsageError("--before compares probes, and this folder is of a pretraining; leave it out")
     existed = options.out.exists()
     made = make(options, console)
     write_json(json_path, made.data)

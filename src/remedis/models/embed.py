@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,21 @@ def embed(
 
 def cautions(encoder: Encoder, manifest: Manifest) -> list[str]:
     """Return what nobody should overlook about an encoder on these images: its notes, and whether it has seen them."""
-    seen = zoo.contaminated(manifest.data_set, zoo.seen_by(encoder.facts))
-    return [*encoder.facts.notes, *filter(None, [seen])]
+    own = encoder.facts.extra.get("pretraining")
+    pretrained = own if isinstance(own, dict) else {}
+    seen = [name for name in zoo.seen_by(encoder.facts) if name != pretrained.get("data_set")]
+    found = [zoo.contaminated(manifest.data_set, seen), _pretrained_on(pretrained, manifest)]
+    return [*encoder.facts.notes, *filter(None, found)]
+
+
+def _pretrained_on(own: Mapping[str, Any], manifest: Manifest) -> str | None:
+    """Return a caution where a run of ours saw the whole of this data set; its training part alone is no fault."""
+    if own.get("data_set") != manifest.data_set or own.get("left_out"):
+        return None
+    return (
+        f"the encoder was pretrained, without labels, on all images of {manifest.data_set}: those tested here may be "
+        "among them (transductive)"
+    )
 
 
 def rank_and_world() -> tuple[int, int]:

@@ -22,6 +22,9 @@ class Report:
     out: Path
     """Page (.html) to write, and its figures beside it (.json); an earlier page is replaced, no other file."""
 
+    before: Path | None = None
+    """Another encoder's probe of the same label on the same images, to show as before; the page's own is after."""
+
     names: bool = False
     """Show file names and patients' numbers, which can identify people."""
 

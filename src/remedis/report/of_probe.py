@@ -12,6 +12,7 @@ from remedis.data.embeddings import Embeddings
 from remedis.data.manifest import Manifest
 from remedis.data.readers import read_source
 from remedis.options.report import Report
+from remedis.report.before import open_other
 from remedis.report.naming import path_shown
 from remedis.report.page import render
 from remedis.report.page_data import page_data
@@ -43,16 +44,17 @@ def probe_page(options: Report, console: Console = QUIET) -> Pages:
     """Return the page of a probe.
 
     Raises:
-        InputError: The folder is no probe's, or a file in it is damaged.
+        RemedisError: The folder is no probe's, a file in it is damaged, or `--before` cannot be compared with it.
     """
     probe = open_probe(options.folder)
     console.say(_understood(probe))
-    data = page_data(probe, names=options.names, report=_command(options))
+    other = open_other(options.before, probe) if options.before else None
+    data = page_data(probe, names=options.names, report=_command(options), other=other)
     sheet = _sheet(probe, data, options, console) if options.images else EMPTY
     data |= {"images": options.images, "images_unreadable": sheet.unreadable}
     json_name = options.out.with_suffix(".json").name
     html = render(data, sheet, images=options.images, json_name=json_name)
-    lines = []
+    lines = [label["sentence"] for label in data["before"]["labels"]] if data["before"] else []
     if probe.gone:
         console.warn(f"{probe.gone}: the page has no map, no neighbours and no audit")
     if sheet.unreadable:
@@ -60,12 +62,16 @@ def probe_page(options: Report, console: Console = QUIET) -> Pages:
             f"{sheet.unreadable:,} images could not be read any more; have they moved? --root FOLDER says where to"
         )
     result = {"labels": [label["label"] for label in data["labels"]], "images_unreadable": sheet.unreadable}
+    if data["before"]:
+        result["before"] = data["before"]["labels"]
     return Pages(html, data, lines, result)
 
 
 def _command(options: Report) -> list[str]:
     """Return the words that made the page."""
     words = ["remedis", "report", path_shown(options.folder, names=options.names)]
+    if options.before is not None:
+        words += ["--before", path_shown(options.before, names=options.names)]
     words += ["--out", path_shown(options.out, names=options.names)]
     if options.root is not None:
         words += ["--root", path_shown(options.root, names=options.names)]

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from remedis.report import checklist, colours, figures
+from remedis.report.before_figure import dressed_before
 from remedis.report.colours import series_name
 from remedis.report.dressing import dressed
 from remedis.report.looks import class_colour, css_colour, curve_name
@@ -57,6 +58,7 @@ def render(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> str:
             report=data | _words(data, sheet, images=images, json_name=json_name),
             labels=labels,
             map=seen_map,
+            before=dressed_before(data),
             map_css=Markup(seen_map["css"] if seen_map else ""),
             sheet=sheet,
             images=images,

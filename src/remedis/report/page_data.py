@@ -14,6 +14,7 @@ from remedis.report import methods
 from remedis.report.answer import answer, cautions
 from remedis.report.audited import findings
 from remedis.report.baseline import baseline
+from remedis.report.before import compared
 from remedis.report.checklist import checklist
 from remedis.report.commands_shown import commands
 from remedis.report.flow import flow, source_facts
@@ -29,20 +30,26 @@ KIND = "report of a probe"
 NOTICE = "Research software, not a diagnostic device."
 
 
-def page_data(probe: ProbeFolder, *, names: bool, report: Sequence[str] = ()) -> Plain:
+def page_data(
+    probe: ProbeFolder, *, names: bool, report: Sequence[str] = (), other: ProbeFolder | None = None
+) -> Plain:
     """Return everything that a probe's page shows.
 
     Args:
         probe: The opened folder.
         names: Whether paths, patients' numbers and identifying values are shown.
         report: The words of the command that makes the page.
+        other: The probe of another encoder that it is compared with.
     """
+    before = compared(probe, other) if other else None
     seed = probe.config["seed"]
     sources = Sources.of(probe, names=names)
     labels = [_label(probe, tested, sources, names=names) for tested in probe.tested]
     about = _about(probe)
-    encoder = methods.encoder_name(probe.config, probe.facts)
-    called = f"{encoder} ({'untrained, ' * about['untrained']}frozen)"
+    encoder, called = methods.encoder_name(probe.config, probe.facts), _called(probe)
+    if before and other:
+        before |= {"encoder": _called(other), "encoder_after": called}
+    earlier = commands(other, names=names, report=()) if other else []
     answers = [answer(data, probe.entry(data["label"]), encoder=called) for data in labels]
     found_map = map_data(probe, sources, seed=seed)
     found: Plain = plain(
@@ -53,6 +60,7 @@ def page_data(probe: ProbeFolder, *, names: bool, report: Sequence[str] = ()) ->
             "encoder": encoder,
             "dataset": _dataset(probe),
             "answers": answers,
+            "before": before,
             "cautions": cautions(answers, labels, about | {"of_probe": _of_probe(probe)}),
             "labels": labels,
             "patients": _patients(probe, labels, about["seen"]),
@@ -60,7 +68,7 @@ def page_data(probe: ProbeFolder, *, names: bool, report: Sequence[str] = ()) ->
             "map": found_map,
             "embeddings_gone": probe.gone,
             "made": methods.made(probe, labels, names=names)
-            | {"commands": commands(probe, names=names, report=report)},
+            | {"commands": [*earlier, *commands(probe, names=names, report=report)]},
             "checklist": checklist(external=probe.external, absent=() if found_map else ("neighbours",)),
         }
     )  # fmt: skip
@@ -83,10 +91,20 @@ def _about(probe: ProbeFolder) -> Plain:
     sites = everything["site"].unique().to_pylist() if "site" in everything.column_names else []
     return {
         "simulated": any(_says_simulated(table) for table in _tables(probe)),
-        "untrained": bool(probe.facts.get("untrained") or probe.card.get("trained") is False),
+        "untrained": _untrained(probe),
         "seen": sum(word in ("train", "validation") for word in seen),
         "sites": sorted(str(site) for site in sites if site is not None),
     }
+
+
+def _untrained(probe: ProbeFolder) -> bool:
+    return bool(probe.facts.get("untrained") or probe.card.get("trained") is False)
+
+
+def _called(probe: ProbeFolder) -> str:
+    """Return what the encoder is called in a sentence, and whether it is trained."""
+    name = methods.encoder_name(probe.config, probe.facts)
+    return f"{name} ({'untrained, ' * _untrained(probe)}frozen)"
 
 
 def _tables(probe: ProbeFolder) -> list[pa.Table]:

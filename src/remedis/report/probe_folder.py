@@ -27,7 +27,8 @@ _WORDS = ("label", "method", "class", "metric")
 _COUNTS = ("seed", "n", "n_patients")
 _SETTINGS = ("embeddings", "draws", "seed", "encoder")
 _OF_A_LABEL = ("label", "classes", "score_columns", "evaluation", "counts", "left_out", "strength", "class_counts")
-_PLACE = ("image", "frame", "x", "y", "size")
+PLACE = ("image", "frame", "x", "y", "size")
+"""The columns that tell a row of predictions or embeddings."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def match(some: pa.Table, everything: pa.Table) -> Integers | None:
 
     Rows are told by image, frame and region; one that stands twice is found twice.
     """
-    columns = [name for name in _PLACE if name in some.column_names and name in everything.column_names]
+    columns = [name for name in PLACE if name in some.column_names and name in everything.column_names]
     wanted, there = (
         list(zip(*(table[name].to_pylist() for name in columns), strict=True)) for table in (some, everything)
     )

@@ -68,7 +68,7 @@ def write_image(exam: Exam, folder: Path, size: int, form: str) -> bool:
     return True
 
 
-def write_tables(rows: pa.Table, folder: Path, *, command: str) -> None:
+def write_tables(rows: pa.Table, folder: Path, *, command: str, seed: int) -> None:
     """Write README.md, labels.csv and, last, manifest.parquet.
 
     Raises:
@@ -79,7 +79,7 @@ def write_tables(rows: pa.Table, folder: Path, *, command: str) -> None:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(rows.column_names)
         lines.writerows(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-    facts = {"root": ".", "data_set": "remedis-phantoms", "licence": LICENCE, "simulated": True}
+    facts = {"root": ".", "data_set": f"remedis-phantoms-{seed}", "licence": LICENCE, "simulated": True}
     manifest.write(rows, folder / MANIFEST, facts)
 
 
