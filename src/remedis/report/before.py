@@ -176,19 +176,20 @@ def _sentence(found: Plain) -> str:
     ]
     on = counted(found["n"], "images")
     on += "" if unit == "images" else f" of {counted(found['units'], unit)}"
-    text = f"{', '.join(said)} on the same {on}; difference {signed(auroc['difference'])}, paired over {plural(unit)}."
+    change = f"{signed(auroc['difference']['value'])} ({limits(auroc['difference'])})"
+    text = f"{', '.join(said)} on the same {on}; difference {change}, paired over {plural(unit)}."
     before, after = found["fitted"]["before"], found["fitted"]["after"]
     if before != after:
         text += f" Fitted on {counted(before, 'images')} before and {after:,} after: not the encoder alone has changed."
     return text
 
 
-def signed(row: Plain, digits: int = 3) -> str:
-    """Return a difference with its sign and its limits, `+0.034 (−0.010 to +0.078)`."""
-    value, low, high = (_with_sign(row[name], digits) for name in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
+def limits(row: Plain) -> str:
+    """Return the limits of a difference, `−0.010 to +0.078`."""
+    return f"{signed(row['low'])} to {signed(row['high'])}"
 
 
-def _with_sign(value: float | None, digits: int) -> str:
+def signed(value: float | None, digits: int = 3) -> str:
+    """Return a difference with its sign, `+0.034`; 0 has none."""
     text = figure(value, digits)
     return f"+{text}" if value is not None and round(value, digits) > 0 else text

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from remedis.report.before import METRICS, signed
+from remedis.report.before import METRICS, limits, signed
 from remedis.report.colours import ACCENT, MUTED, PAPER
 from remedis.report.looks import on
 from remedis.report.numbers import figure, plural
@@ -44,7 +44,7 @@ def _dressed(data: Plain, entry: Plain, number: int) -> Plain:
         f"{data['before']['draws']:,} draws of whole {plural(entry['unit_name'])}, the same draws for both.",
         "rows": [
             {"name": _NAMES[metric], **{side: entry[metric][side] for side in _SIDES},
-             "difference": entry[metric]["difference"] | {"words": signed(entry[metric]["difference"])}}
+             "difference": signed(entry[metric]["difference"]["value"]), "limits": limits(entry[metric]["difference"])}
             for metric in METRICS
         ],
     }  # fmt: skip
@@ -71,7 +71,7 @@ def before_figure(entry: Plain, *, name: str, description: str) -> str:
         marks = []
         for place, metric in enumerate(METRICS):
             top = -_GAP * place
-            axes.text(start, top, _NAMES[metric], va="center", fontsize=9.5)
+            axes.annotate(_NAMES[metric], (start, top), (4, 0), textcoords="offset points", va="center")
             _draw_chance(axes, entry["chance"][metric], top, start)
             for down, side in enumerate(_SIDES, 1):
                 marks.append((top - down, side))
