@@ -66,7 +66,7 @@ PRETRAININGS = (
                 ("--recipe", "path", "--use-blur", "False", "--label", "cell_type"),
                 ("--where", "cell_type!=basophil")),
     Pretraining("crc", "histology-crc", 24,
-                ("--recipe", "path", "--use-blur", "False", "--label", "cell_type"),
+                ("--recipe", "path", "--use-blur", "False", "--color-jitter-strength", "0.5", "--label", "cell_type"),
                 ("--split-by", "block=stain03:test,stain04:test", "--patient-column", "field")),
 )  # fmt: skip
 

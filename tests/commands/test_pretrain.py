@@ -149,6 +149,14 @@ def _start(manifest: Path, out: Path, *words: object, processes: int = 1) -> sub
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
+def _finished(manifest: Path, out: Path, *words: object, processes: int = 1) -> str:
+    """Run to the end and return what was said on stderr."""
+    process = _start(manifest, out, *words, processes=processes)
+    _, error = process.communicate(timeout=600)
+    assert process.returncode == 0, error
+    return error
+
+
 def _weights(out: Path) -> dict[str, torch.Tensor]:
     return load_file(out / "last" / "model.safetensors")
 
@@ -178,18 +186,18 @@ def test_sigterm_saves_and_ends_with_143_and_the_same_command_ends_the_run(manif
 
 @pytest.mark.slow
 def test_killed_at_ten_random_instants_the_weights_are_those_of_an_unbroken_run(manifest: Path, tmp_path: Path) -> None:
-    assert _start(manifest, tmp_path / "whole", *LONG).wait() == 0
+    _finished(manifest, tmp_path / "whole", *LONG)
     dice = random.Random(0)
     for instant in range(10):
         process = _start(manifest, tmp_path / "run", *LONG)
         try:
-            process.wait(timeout=3 + 9 * dice.random())
+            process.communicate(timeout=3 + 9 * dice.random())
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.communicate()
         else:
             assert process.returncode == 0, instant
-    assert _start(manifest, tmp_path / "run", *LONG).wait() == 0
+    _finished(manifest, tmp_path / "run", *LONG)
     assert _same(_weights(tmp_path / "run"), _weights(tmp_path / "whole"))
     files = ["model.safetensors", "config.json"]
     assert all((tmp_path / "run" / "step-000012" / name).exists() for name in files)
@@ -203,10 +211,8 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_share_a_batch_and_come_to_the_same_weights(manifest: Path, tmp_path: Path, processes: int) -> None:
     words = ["--train-steps", 2, "--knn-epochs", 0, "--optimizer", "momentum", "--learning-rate", 0.1]
-    assert _start(manifest, tmp_path / "one", *words).wait() == 0
-    several = _start(manifest, tmp_path / "several", *words, processes=processes)
-    _, error = several.communicate()
-    assert several.returncode == 0, error
+    _finished(manifest, tmp_path / "one", *words)
+    error = _finished(manifest, tmp_path / "several", *words, processes=processes)
     one, other = _weights(tmp_path / "one"), _weights(tmp_path / "several")
     for name, tensor in one.items():
         if tensor.is_floating_point():
