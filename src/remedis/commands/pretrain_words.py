@@ -44,6 +44,7 @@ def written(options: Pretrain, encoder: Encoder, pace: Pace, rejected: Sequence[
     if rejected:
         image, reason = rejected[0]
         lines.append(f"first rejected: {image}: {reason}      all: {options.out / '_rejected.csv'}")
-    lines.append(f"next: remedis embed {options.manifest} --encoder {last} --out emb")
+    images = options.manifest if options.manifest.is_file() else "IMAGES"
+    lines.append(f"next: remedis embed {images} --encoder {last} --out emb")
     data = {"out": str(options.out), "checkpoint": str(last), "steps": pace.total, "rejected": len(rejected)}
     return Result(text="\n".join(lines), data=data, exit_status=1 if len(rejected) > options.allow_rejected else 0)
