@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -314,11 +314,12 @@ def test_an_interruption_stops_all_threads_at_once_and_keeps_what_came(
     from remedis.models.download.transfer import Client
 
     fetch, begun = Client.fetch, time.monotonic()
+    main = threading.main_thread().ident or 0
 
     def interrupted(self: Client, address: str, path: Path, **options: Any) -> None:
         fetch(self, address, path, **options)
         if path.name == Path(LARGE).name:
-            _thread.interrupt_main()
+            signal.pthread_kill(main, signal.SIGINT)  # a real one, which wakes a thread that waits
             assert self._stopped.wait(30)
 
     monkeypatch.setattr(Client, "fetch", interrupted)
