@@ -279,7 +279,7 @@ def table(rows: list[dict[str, Any]]) -> str:
                 continue
             gain = own["gain"]
             cells = [f"{own[kind]['value']:.3f}" for kind in ("untrained", "pretrained")]
-            mark = " *" if gain["note"] else ""
+            mark = f" ({gain['note']})" if gain["note"] else ""
             lines.append(
                 f"{head} {gain['n_train']}{mark} | {cells[0]} | {cells[1]} | {gain['value']:+.3f} "
                 f"({gain['low']:+.3f} to {gain['high']:+.3f}) | {own['trivial']['value']:.3f} |"
