@@ -227,8 +227,8 @@ def _fetch_all(
         ThreadPoolExecutor(AT_ONCE, "remedis-fetch") as pool,
     ):
         meter = _Meter(track, here)
-        waiting = [pool.submit(fetch, path) for path in sizes]
-        try:
+        try:  # from the first thread on: an interruption may come before all have begun
+            waiting = [pool.submit(fetch, path) for path in sizes]
             for done in as_completed(waiting):
                 done.result()
         except BaseException:
