@@ -20,7 +20,7 @@ from remedis.data.inputs import open_any
 from remedis.data.loader import View
 from remedis.data.manifest import Manifest, patient_keys
 from remedis.data.profiles import profile as find_profile
-from remedis.errors import UsageError
+from remedis.errors import FolderError, RemedisError, UsageError
 from remedis.models.accelerate import has_bf16
 from remedis.models.architectures import architecture, parse
 from remedis.models.contract import Contract
@@ -179,6 +179,7 @@ def _pace(options: Options, settings: Pretraining, data: TrainingRows) -> Pace:
 
 
 def _claim(folder: RunFolder, job: dict[str, Any], options: Options, data: TrainingRows, device: str) -> None:
+    refused: RemedisError | None = None
     if distributed.rank() == 0:
         facts = {
             "verb": "pretrain",
@@ -193,8 +194,12 @@ def _claim(folder: RunFolder, job: dict[str, Any], options: Options, data: Train
             "processes": distributed.world(),
             "threads": torch.get_num_threads(),
         }
-        folder.claim(job, facts)
-    distributed.largest(0)  # the others wait until the folder is there
+        try:
+            folder.claim(job, facts)
+        except RemedisError as error:
+            refused = error
+    if distributed.largest(int(refused is not None)):  # the others wait for the first one's word
+        raise refused or FolderError("the first process could not take the folder, see its message", where=folder.path)
 
 
 def _views(options: Options, settings: Pretraining, data: TrainingRows, profile: str, device: str) -> Views:
