@@ -214,12 +214,19 @@ def test_a_full_disk_keeps_what_was_finished_and_the_next_start_goes_on(
     assert rows_of(tmp_path / "emb")[1].tobytes() == rows_of(tmp_path / "whole")[1].tobytes()
 
 
-def _kill_until_done(words: list[object], kills: int, seed: int) -> int:
-    """Start again and again, kill -9 at a random instant each time; return how many kills met a working process."""
+def _kill_until_done(words: list[object], kills: int, *, seed: int, seconds: float) -> int:
+    """Start again and again, kill -9 at a random instant each time; return how many kills met a working process.
+
+    Args:
+        words: The command.
+        kills: How often.
+        seed: Decides the instants.
+        seconds: That the command takes when nobody kills it.
+    """
     draw, met = random.Random(seed), 0
     for _ in range(kills):
         process = started(*words)
-        time.sleep(draw.uniform(1.0, 7.0))
+        time.sleep(seconds * draw.uniform(0.2, 0.8))
         if process.poll() is None:
             met += 1
             process.send_signal(signal.SIGKILL)
@@ -234,10 +241,12 @@ def _kill_until_done(words: list[object], kills: int, seed: int) -> int:
 def test_killed_at_random_instants_it_ends_with_the_same_bytes(tmp_path: Path, small_encoder: Path, kills: int) -> None:
     path = make_pictures(tmp_path, 60 * kills)
     words: list[object] = ["embed", path, "--encoder", small_encoder, "--batch-size", 2, "--image-size", 160, "--out"]
+    begun = time.monotonic()
     process = started(*words, tmp_path / "whole")
     process.communicate()
     assert process.returncode == 0
-    assert _kill_until_done([*words, tmp_path / "killed"], kills, seed=kills) > 0
+    seconds = time.monotonic() - begun
+    assert _kill_until_done([*words, tmp_path / "killed"], kills, seed=kills, seconds=seconds) > 0
     assert rows_of(tmp_path / "killed")[0] == rows_of(tmp_path / "whole")[0]
     assert rows_of(tmp_path / "killed")[1].tobytes() == rows_of(tmp_path / "whole")[1].tobytes()
     assert not list((tmp_path / "killed").glob("*.tmp"))
