@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,9 +228,11 @@ def _fetch_all(
     ):
         meter = _Meter(track, here)
         try:  # from the first thread on: an interruption may come before all have begun
-            waiting = [pool.submit(fetch, path) for path in sizes]
-            for done in as_completed(waiting):
-                done.result()
+            waiting = {pool.submit(fetch, path) for path in sizes}
+            while waiting:  # with a time limit: a signal just before a wait begins would not end the wait
+                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for each in done:
+                    each.result()
         except BaseException:
             client.stop()
             pool.shutdown(cancel_futures=True)
