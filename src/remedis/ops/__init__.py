@@ -1,0 +1,1 @@
+"""Tensor code that serves several parts of the package, each with a plain reference in the tests."""
