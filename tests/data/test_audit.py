@@ -15,7 +15,8 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from remedis.data import manifest, pack
-from remedis.data.audit import Finding, audit
+from remedis.data.audit import audit
+from remedis.data.finding import Finding
 from remedis.data.manifest import Manifest
 from remedis.errors import ManifestError
 

@@ -1,0 +1,1 @@
+"""Studies: encoders, labels and numbers of labelled images crossed, and what must be right before they begin."""
