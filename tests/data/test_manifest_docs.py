@@ -12,11 +12,11 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from remedis import cli
-from remedis.commands.index_check import SHORTCUT
 from remedis.data import manifest, pack, splits
-from remedis.data.audit import FEW
+from remedis.data.audit_labels import FEW
 from remedis.data.indexers.label_table import RESERVED
 from remedis.data.indexers.summary import KNOWN
+from remedis.evaluate.shortcuts import SHORTCUT
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "reference/manifest.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def section(title: str) -> str:
 def first_cells(title: str) -> list[str]:
     """The names in the first column of a section's table."""
     rows = re.findall(r"^\| (.+?) \|", section(title), re.M)[1:]
-    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    return [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
 
 
 def test_the_columns_are_the_codes() -> None:
@@ -58,9 +58,10 @@ def test_the_version_and_limits_are_the_codes() -> None:
 
 
 def test_the_kinds_of_findings_are_the_codes() -> None:
-    sources = Path(splits.__file__).parent / "audit.py", Path(cli.__file__).parent / "commands/index_check.py"
+    folder = Path(cli.__file__).parent
+    sources = *folder.glob("data/audit*.py"), folder / "data/near_duplicates.py", *folder.glob("study/*.py")
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
-    kinds = set(re.findall(r'(?:Finding|_finding)\(\s*"(\w+)"', text))
+    kinds = set(re.findall(r'(?:Finding|finding_of)\(\s*"([\w-]+)"', text))
     assert set(first_cells("What `remedis index check` finds")) == kinds
 
 

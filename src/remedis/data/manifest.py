@@ -1,7 +1,7 @@
 """A manifest: one row an image, in Parquet, with what is known of the whole table in its schema's metadata.
 
-    image                 path relative to the root, or absolute; in a container (pack, TFRecord, a batch of CIFAR) the
-                          file, and `frame` the record's number
+    image                 path relative to the root, or absolute; in a container (pack, TFRecord, npz, HDF5, a batch of
+                          CIFAR) the file, and `frame` the record's number
     frame                 where a file holds several pictures, counted from 0
     x, y, size (and mpp)  a square region in pixels; read as one only where all three are there
     patient_id, site      together the patient, the unit of splitting and of resampling
@@ -9,7 +9,7 @@
 
 A null is unknown, never 0. The metadata key `remedis` holds `format_version`, `root` (relative to the manifest's
 folder), `data_set`, `licence`, `left_out` (reason: number) and, where it is so, `simulated` and `image_key` (the
-feature of a TFRecord that holds the picture).
+feature of a TFRecord, the array of an npz or HDF5 file that holds the picture).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Source:
         frame: One picture of the file, counted from 0; None where it holds one.
         region: (x, y, size) in pixels; None for the whole picture.
         record: In a container, the number of the record; `path` is the container.
-        key: In a TFRecord, the feature that holds the picture; None where the record itself tells.
+        key: In a TFRecord the feature, in npz and HDF5 the array that holds the picture; None where the file tells.
     """
 
     name: str

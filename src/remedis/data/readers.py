@@ -41,7 +41,7 @@ def read(
         path: JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM, or a container; what it is is told by its bytes, not its name.
         profile: Name of a profile (`remedis.data.profiles.PROFILES`); `dicom-display` without it.
         frame: One frame or page, counted from 0; without it all of them, with an axis of their own where the file holds
-            several. In a container (a pack, a TFRecord file, a batch of CIFAR), the number of the record.
+            several. In a container (a pack, a TFRecord, npz or HDF5 file, a batch of CIFAR), the record's number.
         region: (x, y, size): the square of `size` pixels whose upper left corner is column x, row y. It is cut out
             after the profile, which sees the whole picture.
 
@@ -102,7 +102,7 @@ def _read_record(
         found = containers.content(path, number, key)
         if isinstance(found, bytes):
             return read_bytes(found, name, profile, region=region)
-        return _finished(containers.as_stored(found), find_profile(profile), name, region)
+        return _finished(containers.as_stored(found, path), find_profile(profile), name, region)
     from remedis.data import pack
 
     kept = pack.record(path, number)

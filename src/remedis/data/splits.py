@@ -138,7 +138,7 @@ def by_patient(
     stratum = np.full(len(patients), -1, np.int64)
     if strata is not None:
         np.maximum.at(stratum, keys, strata)
-    order = np.lexsort((_draws(table, first, seed), stratum))
+    order = np.lexsort((draws_of(table, first, str(seed)), stratum))
     sizes = np.unique(stratum, return_counts=True)[1]
     parts = np.empty(len(patients), np.int64)
     parts[order] = _parts_in_order(_quotas(shares, sizes))
@@ -164,13 +164,13 @@ def _quotas(shares: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64]) -> li
     return quotas
 
 
-def _draws(table: pa.Table, rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
+def draws_of(table: pa.Table, rows: npt.NDArray[np.int64], seed: str) -> npt.NDArray[np.uint64]:
     """Return a number for each patient, given one row of each, that depends on who it is and on the seed alone."""
     known = [name for name in ("site", "patient_id", "image", "frame", *REGION) if name in table.column_names]
     draws = np.empty(len(rows), np.uint64)
     for place, row in enumerate(table.select(known).take(pa.array(rows)).to_pylist()):
         unit = [row.get("site"), row.get("patient_id")] if row.get("patient_id") is not None else list(row.values())
-        text = "\0".join([str(seed), *("" if each is None else str(each) for each in unit)])
+        text = "\0".join([seed, *("" if each is None else str(each) for each in unit)])
         draws[place] = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
     return draws
 

@@ -138,21 +138,30 @@ class IndexCifar10(SplitOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexCheck(RowOptions):
-    """Look for what makes results wrong: missing files, patients in two splits, the same bytes twice, bad labels.
+    """Look for what makes results wrong: missing files, patients in two splits, copies, bad labels, shortcuts.
 
-    One line a finding; exit status 1 where one is an error.
+    One line a finding; exit status 1 where one is an error. Every picture is decoded.
 
-    example: remedis index check cxr.parquet --label pneumonia
+    example: remedis index check cxr.parquet --label pneumonia --encoder cxr-50x1-remedis-m
     """
 
     manifest: Path = field(metadata={"positional": True})
     """Manifest (.parquet), pack (.arrow) or folder of images."""
 
     label: tuple[str, ...] = ()
-    """Label columns to look at, comma-separated; also tells what image size alone says of them."""
+    """Label columns to look at, comma-separated; also tells what size, brightness, site or view alone say of them."""
 
     exclude_class: tuple[str, ...] = ()
     """Leave out rows of these classes."""
+
+    encoder: tuple[str, ...] = ()
+    """Encoders that will be tested, comma-separated: checkpoint or run folders, or names; have they seen the images?"""
+
+    pretrained_on: tuple[Path, ...] = ()
+    """Manifests that an encoder was pretrained on, comma-separated; are the tested images among them?"""
+
+    headers_only: bool = False
+    """Decode no picture: quicker, and blind to damaged pixels, near-duplicates and brightness."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,9 @@ KNOWN = frozenset({
     "image", "frame", "x", "y", "size", "mpp", "patient_id", "study_id", "series_id", "site", "split", "view", "sex",
     "age", "width", "height", "original_width", "original_height", "modality", "body_part", "laterality",
     "manufacturer", "photometric", "transfer_syntax", "pixel_spacing_row_mm", "pixel_spacing_column_mm", "index",
-    "simulated",
+    "simulated", "finding_labels", "label_source", "label_method", "follow_up", "readers", "boxes", "study_date",
+    "study_time", "nih_image",
+    "slide", "node", "x_coord", "y_coord", "wilds_split",
 })  # fmt: skip
 """Columns that describe an image and are not taken for its label unless they are named."""
 
@@ -41,8 +43,11 @@ def label_columns(table: pa.Table) -> dict[str, dict[str, int]]:
 
 
 def _is_order(name: str, table: pa.Table) -> bool:
-    """Return whether a column only numbers the classes of another one: `label_index` beside `label`."""
-    return name.removesuffix("_index") != name and name.removesuffix("_index") in table.column_names
+    """Return whether a column only numbers another one's classes or votes: `label_index` or `label_votes`."""
+    return any(
+        name.removesuffix(ending) != name and name.removesuffix(ending) in table.column_names
+        for ending in ("_index", "_votes")
+    )
 
 
 def _are_classes(classes: dict[str, int], *, is_number: bool) -> bool:

@@ -45,6 +45,11 @@ def read_text_table(path: Path) -> pa.Table:
     return pa.table(_named(found, path))
 
 
+def line_of(path: Path, row: int) -> int:
+    """Return the number of the line on which a row of `read_text_table` ends; the table is read again for it."""
+    return _rows(path, "\t" if ".tsv" in path.suffixes else None)[row + 1][0]
+
+
 def _rows(path: Path, delimiter: str | None) -> list[tuple[int, list[str]]]:
     """Return the rows that are not blank, each with the number of its last line."""
     text = _decoded(_bytes(path), path)

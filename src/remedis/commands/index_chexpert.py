@@ -1,0 +1,26 @@
+"""`remedis index chexpert`: CheXpert's release as a manifest."""
+
+from __future__ import annotations
+
+from remedis.commands.index_written import check_out, wishes_of, written
+from remedis.console import QUIET, Console, Result
+from remedis.data.indexers import chexpert
+from remedis.data.indexers.complete import complete
+from remedis.data.indexers.uncertain import policies
+from remedis.options.index_chest import IndexChexpert
+
+
+def run(options: IndexChexpert, console: Console = QUIET) -> Result:
+    """Write the manifest of `options.folder`.
+
+    Returns:
+        Images, patients, parts and labels, and what was left out.
+
+    Raises:
+        RemedisError: The folder, a table or an option cannot be used; nothing was written.
+    """
+    check_out(options.out)
+    chosen = policies(options.uncertain, options.blank)
+    folder = chexpert.located(options.folder)
+    indexed = chexpert.index(folder, chosen=chosen, views=options.views, console=console)
+    return written(complete(indexed, wishes_of(options)), folder, options.out, console)
