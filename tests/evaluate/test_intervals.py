@@ -43,6 +43,13 @@ def test_the_same_seed_gives_the_same_draws_and_another_seed_others() -> None:
     assert (counts(50, 300, seed=3) != counts(50, 300, seed=4)).any()
 
 
+def test_draws_are_those_of_one_array_of_random_units() -> None:
+    """However they are counted, so that figures stay the same from version to version."""
+    drawn = np.random.default_rng(7).integers(0, 23, (60, 23))
+    expected = np.stack([(drawn == unit).sum(axis=1) for unit in range(23)])
+    np.testing.assert_array_equal(counts(23, 60, seed=7), expected)
+
+
 def test_draws_come_in_blocks_that_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "CELLS", 1000)
     shapes = [block.shape for block in counts_of_draws(20, 110, 0)]
