@@ -1,12 +1,13 @@
 """Faults of the official program that concern the training as a whole: what it does wrong, and that ours does not.
 
 Faults of one part have their test beside that part's: F1, F3, F5, F9 (command line), F2, F4, F11, F13, F17 (views), F7,
-F25 (processes), F12, F27 (optimisers), F20, F21 (loss), F24 (order, schedule), F29 (no labels). F10 is one of
-fine-tuning; F23, F26 change nothing.
+F25 (processes), F12, F27 (optimisers), F20, F21 (loss), F24 (order, schedule), F29 (no labels), F10 (blocks that are
+fine-tuned). F23, F26 change nothing.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from torch import Tensor, nn
 from remedis.data.inputs import open_any
 from remedis.data.loader import View
 from remedis.data.manifest import Manifest
+from remedis.models import checkpoint
 from remedis.models.architectures import architecture
 from remedis.models.contract import Contract
 from remedis.models.encoder import Encoder
 from remedis.models.load import load, random_encoder
-from remedis.recipes import Pretraining
+from remedis.recipes.pretraining import Pretraining
 from remedis.train.augmentation import Augmentation
 from remedis.train.folder import RunFolder
 from remedis.train.order import Order
@@ -56,13 +58,14 @@ def _encoder(name: str = "resnet18-cifar") -> Encoder:
 
 def test_f6_a_pretrained_bit_network_is_exported(small_manifest: Manifest, folder: RunFolder) -> None:
     """The program's export of a BiT network is a TypeError."""
-    task = _task(small_manifest, folder, _encoder("bit-r26x1"))
+    encoder = _encoder("bit-r26x1")
+    task = _task(small_manifest, folder, encoder)
     task.begin(0)
     task.step(0)
-    folder.publish(1, task.encoder(), numbered=True)
+    folder.publish(1, task.write, numbered=True)
     opened = load(folder.path / "step-000001")
     x = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(opened(x), task.encoder().eval()(x))
+    assert torch.equal(opened(x), encoder.eval()(x))
 
 
 def test_f18_bit_scales_its_input_once(small_manifest: Manifest, folder: RunFolder) -> None:
@@ -116,10 +119,10 @@ def test_f16_grey_images_without_labels_are_trained_on(tmp_path: Path, folder: R
 def test_f22_a_numbered_checkpoint_that_is_there_stays(small_manifest: Manifest, folder: RunFolder) -> None:
     """The program deletes an export of the same step and writes it anew, though it says it does not."""
     encoder = _encoder()
-    folder.publish(4, encoder, numbered=True)
+    folder.publish(4, partial(checkpoint.write, encoder), numbered=True)
     before = (folder.path / "step-000004" / "model.safetensors").stat()
     other = random_encoder(architecture("resnet18-cifar"), Contract(size=SIZE), seed=1)
-    folder.publish(4, other, numbered=True)
+    folder.publish(4, partial(checkpoint.write, other), numbered=True)
     after = (folder.path / "step-000004" / "model.safetensors").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert load(folder.path / "step-000004").hash == encoder.hash

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from remedis.data.manifest import Manifest
-from remedis.train import views as views_module
+from remedis.train import step_images
 from remedis.train.augmentation import Augmentation
 from remedis.train.order import Order
 from remedis.train.views import Pairs, Views
@@ -44,7 +44,7 @@ def test_no_view_depends_on_reading_ahead_or_on_the_cache(
 ) -> None:
     plain = _steps(small_manifest, patients=patients)
     assert _same(plain, _steps(small_manifest, patients=patients, cache=True))
-    monkeypatch.setattr(views_module, "PAIRS_A_READING", 4)
+    monkeypatch.setattr(step_images, "IMAGES_A_READING", 4)
     assert _same(plain, _steps(small_manifest, patients=patients))
 
 

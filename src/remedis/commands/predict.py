@@ -32,6 +32,10 @@ def run(options: Predict, console: Console = QUIET) -> Result:
         RemedisError: The probe, the images or the encoder cannot be used; nothing was written.
     """
     _check(options)
+    if _is_finetuned(options.model):
+        from remedis.commands.predict_finetuned import predict
+
+        return predict(options, console)
     probe = saved.load(options.model)
     labels = ", ".join(probe.models)
     console.say(f"probe of {labels} · encoder {probe.config.get('encoder')} · embeddings of {probe.width} numbers")
@@ -43,6 +47,11 @@ def run(options: Predict, console: Console = QUIET) -> Result:
             console.warn(differing)
         words = _write(options.out, source, probe)
     return _result(options, probe, words, rejected)
+
+
+def _is_finetuned(folder: Path) -> bool:
+    """Return whether a folder is a fine-tuning's rather than a probe's; torch is not imported to tell."""
+    return (folder / "run.json").is_file() or (folder / "head.json").is_file() or (folder / "grid.json").is_file()
 
 
 def _check(options: Predict) -> None:

@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from remedis import __version__
-from remedis.commands.commit import commit
 from remedis.commands.pretrain_words import rows_said, understood, written
+from remedis.commands.start_facts import start_facts
 from remedis.console import QUIET, Console, Result
 from remedis.data.embeddings import write_rejected
 from remedis.data.inputs import open_any
 from remedis.data.loader import View
 from remedis.data.manifest import Manifest, patient_keys
 from remedis.data.profiles import profile as find_profile
-from remedis.errors import FolderError, RemedisError, UsageError
-from remedis.models.accelerate import has_bf16
-from remedis.models.architectures import architecture, parse
+from remedis.errors import UsageError
+from remedis.models.architectures import architecture
 from remedis.models.contract import Contract
 from remedis.models.embed_job import device_of
 from remedis.models.encoder import Encoder
-from remedis.models.load import open_encoder, random_encoder
-from remedis.models.store import Store, home
+from remedis.models.load import open_or_random, random_encoder
 from remedis.options.pretrain import Pretrain as Options
-from remedis.recipes import Pretraining, resolve
+from remedis.recipes.pretraining import Pretraining, resolve
 from remedis.train import distributed, schedule
 from remedis.train.augmentation import Augmentation
 from remedis.train.folder import RunFolder
+from remedis.train.machine import precision_of, workers_of
 from remedis.train.memory import keep_freed
 from remedis.train.order import Order
-from remedis.train.pretrain import Plan, Pretrain, for_size
+from remedis.train.pretrain import Plan, Pretrain
 from remedis.train.rows import TrainingRows, choose
 from remedis.train.run import Pace, train
 from remedis.train.simclr import Objective
-from remedis.train.together import union
+from remedis.train.together import claimed, union
 from remedis.train.views import Views
 from remedis.train.watch import Watch, known_and_asked
 
@@ -75,9 +69,9 @@ def _run(manifest: Manifest, options: Options, device: str, console: Console) ->
     settings = _settings(options, data, console)
     encoder = _encoder(options, settings)
     name = find_profile(options.profile or encoder.contract.profile).name
-    precision = _precision(options.precision, device)
+    precision = precision_of(options.precision, device)
     job = _job(options, settings, encoder, data, name, precision)
-    encoder = _described(for_size(encoder, settings.image_size, name), data, options, job)
+    encoder = _described(encoder.made_for(settings.image_size, name), data, options, job)
     pace = _pace(options, settings, data)
     console.say(understood(encoder, settings, pace, device, precision))
     console.say(rows_said(data))
@@ -115,17 +109,7 @@ def _encoder(options: Options, settings: Pretraining) -> Encoder:
         small = "-cifar" if not settings.use_bit and settings.image_size <= 32 else ""
         name = prefix.format(settings.resnet_depth, settings.width_multiplier) + small
         return random_encoder(architecture(name), Contract(size=settings.image_size), seed=options.seed)
-    network = parse(name)
-    if network is not None and not Path(name).exists() and not Store(home()).has(name):
-        return random_encoder(network, Contract(size=settings.image_size), seed=options.seed)
-    return open_encoder(name)
-
-
-def _precision(wished: str | None, device: str) -> str:
-    if wished not in (None, "fp32", "bf16"):
-        raise UsageError(f"--precision is {wished!r}, fp32 or bf16 was expected")
-    able = torch.cuda.is_bf16_supported() if device.startswith("cuda") else has_bf16()
-    return wished or ("bf16" if able else "fp32")
+    return open_or_random(name, size=settings.image_size, seed=options.seed)
 
 
 def _job(
@@ -179,27 +163,15 @@ def _pace(options: Options, settings: Pretraining, data: TrainingRows) -> Pace:
 
 
 def _claim(folder: RunFolder, job: dict[str, Any], options: Options, data: TrainingRows, device: str) -> None:
-    refused: RemedisError | None = None
-    if distributed.rank() == 0:
-        facts = {
-            "verb": "pretrain",
-            "options": dataclasses.asdict(options),
-            "command": sys.argv[1:],
-            "data_set": data.manifest.data_set,
-            "simulated": bool(data.manifest.facts.get("simulated")),
-            "patients": data.units(patients=True),
-            "device": device,
-            "commit": commit(),
-            "versions": {"remedis": __version__, "torch": str(torch.__version__), "numpy": np.__version__},
-            "processes": distributed.world(),
-            "threads": torch.get_num_threads(),
-        }
-        try:
-            folder.claim(job, facts)
-        except RemedisError as error:
-            refused = error
-    if distributed.largest(int(refused is not None)):  # the others wait for the first one's word
-        raise refused or FolderError("the first process could not take the folder, see its message", where=folder.path)
+    facts = {
+        "verb": "pretrain",
+        "options": dataclasses.asdict(options),
+        "data_set": data.manifest.data_set,
+        "simulated": bool(data.manifest.facts.get("simulated")),
+        "patients": data.units(patients=True),
+        **start_facts(device),
+    }
+    claimed(lambda: folder.claim(job, facts), folder.path)
 
 
 def _views(options: Options, settings: Pretraining, data: TrainingRows, profile: str, device: str) -> Views:
@@ -212,12 +184,8 @@ def _views(options: Options, settings: Pretraining, data: TrainingRows, profile:
     return Views(
         data.train, order, Augmentation(size=settings.image_size, **chosen),
         profile=profile, share=(distributed.rank(), distributed.world()),
-        device=device, workers=_workers(options), cache=options.cache_dataset,
+        device=device, workers=workers_of(options.workers), cache=options.cache_dataset,
     )  # fmt: skip
-
-
-def _workers(options: Options) -> int:
-    return max(1, (os.cpu_count() or 2) - 1) if options.workers is None else max(0, options.workers)
 
 
 def _plan(options: Options, settings: Pretraining, data: TrainingRows, pace: Pace, device: str, precision: str) -> Plan:
@@ -242,7 +210,9 @@ def _watch(options: Options, data: TrainingRows, settings: Pretraining, encoder:
     patients = patient_keys(data.manifest.table, data_set=data.manifest.data_set)
     rows = known_and_asked(data.watched(), data.held_out, patients, options.seed)
     view = View(str(encoder.contract.profile), settings.image_size, encoder.contract.fit)
-    return Watch(data.manifest, data.labels, rows, view, held_out=bool(len(data.held_out)), workers=_workers(options))
+    return Watch(
+        data.manifest, data.labels, rows, view, held_out=bool(len(data.held_out)), workers=workers_of(options.workers)
+    )
 
 
 def _rejected(views: Views, manifest: Manifest, folder: RunFolder) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import torch
 from remedis.console import Result
 from remedis.models.encoder import Encoder
 from remedis.options.pretrain import Pretrain
-from remedis.recipes import Pretraining
+from remedis.recipes.pretraining import Pretraining
 from remedis.train.distributed import world
 from remedis.train.folder import LAST
 from remedis.train.rows import TrainingRows

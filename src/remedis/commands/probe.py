@@ -13,10 +13,10 @@ from remedis.errors import UsageError, nearest
 from remedis.evaluate import record, saved
 from remedis.evaluate.probe import METHODS, Plan, Settings, plan, probe
 from remedis.evaluate.record import Asked, Found
+from remedis.evaluate.shortcuts import auroc_of_size, auroc_of_size_in_folds, size_features
 from remedis.evaluate.sources import Source, open_source, refuse_other_encoder, settings_of
 from remedis.evaluate.targets import check_excluded, target
 from remedis.options.probe import Probe
-from remedis.report.shortcuts import auroc_of_size, auroc_of_size_in_folds, size_features
 
 
 def run(options: Probe, console: Console = QUIET) -> Result:

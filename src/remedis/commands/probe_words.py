@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from remedis.evaluate.shortcuts import TELLING
 from remedis.report.numbers import counted, figure, plural, span
-from remedis.report.shortcuts import TELLING
 
 _TITLES = {
     "auroc": "AUROC", "average_precision": "average precision",

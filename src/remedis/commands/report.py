@@ -9,7 +9,7 @@ from remedis.console import QUIET, Console, Result
 from remedis.data.files import read_json, write_json, write_text
 from remedis.errors import FolderError, InputError, UsageError, nearest
 from remedis.options.report import Report
-from remedis.report import of_run, page_data
+from remedis.report import of_run, of_study, page_data
 from remedis.report.of_probe import Pages, probe_page
 from remedis.report.page import is_page
 from remedis.report.probe_folder import is_probe
@@ -18,10 +18,11 @@ from remedis.report.run_folder import is_run
 KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], ...] = (
     (is_probe, probe_page),
     (is_run, of_run.run_page),
+    (of_study.is_study, of_study.study_page),
 )
 """What tells a kind of folder, and what makes its page."""
 
-_JSON_KINDS = (page_data.KIND, of_run.KIND)
+_JSON_KINDS = (page_data.KIND, of_run.KIND, of_study.KIND)
 _EXPECTED = "a folder that remedis probe or remedis pretrain wrote was expected"
 
 

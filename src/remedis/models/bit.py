@@ -175,6 +175,10 @@ class BiT(Staged):
             yield f"stage{number}", stage
         yield "map", self.norm if self.norm is not None and self.norm_in_map else nn.Identity()
 
+    def blocks(self) -> list[list[nn.Module]]:
+        """Return the modules of the stem, and those of each of the four stages."""
+        return [[self.stem], *([stage] for stage in self.stages)]
+
     def initialise(self, generator: torch.Generator) -> None:
         """Fill the kernels from `generator`; every norm starts as the identity."""
         for module in self.modules():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,16 @@ class Encoder(nn.Module):
         fixed = self.backbone.fixed_size if isinstance(self.backbone, TimmBackbone) else None
         if fixed is not None and size != fixed:
             raise InputError(f"images of {size} px, {self.name} takes {fixed} px only; --image-size {fixed}")
+
+    def made_for(self, size: int, profile: str) -> Encoder:
+        """Let the contract be that of squares of `size` pixels of a profile, what it is now trained on; return itself.
+
+        Raises:
+            InputError: As `refuse_size`.
+        """
+        self.refuse_size(size)
+        self.contract = replace(self.contract, size=size, profile=profile)
+        return self
 
     def _input(self, images: Images) -> Tensor:
         weight = next(self.backbone.parameters())

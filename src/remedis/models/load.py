@@ -54,6 +54,23 @@ def open_encoder(name: str | Path, *, random_weights: bool = False) -> Encoder:
     return _find(str(name), random_weights=random_weights).eval()
 
 
+def open_or_random(name: str, *, size: int, seed: int) -> Encoder:
+    """Return an encoder to train: a checkpoint where there is one, else the network of that name with random weights.
+
+    Args:
+        name: Checkpoint's folder or name, a network's name, or `timm:NAME`.
+        size: S of a network that has no checkpoint.
+        seed: Of random weights.
+
+    Raises:
+        CheckpointError: There is neither.
+    """
+    network = parse(name)
+    if network is not None and not Path(name).exists() and not Store(home()).has(name):
+        return random_encoder(network, Contract(size=size), seed=seed)
+    return open_encoder(name)
+
+
 def known_names() -> list[str]:
     """Return the names that `load` understands beside folders and `timm:NAME`.
 

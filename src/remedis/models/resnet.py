@@ -159,6 +159,10 @@ class ResNet(Staged):
             yield f"stage{number}", self.get_submodule(f"layer{number}")
         yield "map", nn.Identity()
 
+    def blocks(self) -> list[list[nn.Module]]:
+        """Return the modules of the stem, and those of each of the four stages."""
+        return [[self.conv1, self.bn1], *([self.get_submodule(f"layer{number}")] for number in range(1, 5))]
+
     def initialise(self, generator: torch.Generator) -> None:
         """Fill the kernels from `generator`; each block's last norm starts at zero."""
         for module in self.modules():

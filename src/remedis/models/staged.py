@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 Part = tuple[str, Callable[[Tensor], Tensor]]
 
@@ -26,10 +27,15 @@ class Staged(nn.Module, ABC):
         self.width = width
         self.scale, self.shift = scale, shift
         self.resize: int | None = None
+        self.recompute = False  # activations inside the parts are not kept for the backward pass but computed again
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:
         """Yield `stem`, `stage1` … `stage4` and `map` with what computes each from the one before."""
+
+    @abstractmethod
+    def blocks(self) -> list[list[nn.Module]]:
+        """Return the modules of the stem, and those of each of the four stages."""
 
     @abstractmethod
     def initialise(self, generator: torch.Generator) -> None:
@@ -46,7 +52,7 @@ class Staged(nn.Module, ABC):
     def features_of_scaled(self, x: Tensor) -> Tensor:
         """Return the map of what the first convolution sees."""
         for _, part in self.parts():
-            x = part(x)
+            x = checkpoint(part, x, use_reentrant=False) if self.recompute and torch.is_grad_enabled() else part(x)
         return x
 
     def outputs(self, x: Tensor) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ class Inspect:
     """
 
     file: Path = field(metadata={"positional": True})
-    """JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM; with --frame a TFRecord file, a pack or a batch of CIFAR."""
+    """JPEG, PNG, TIFF, BMP, WebP, GIF or DICOM; with --frame a pack, a TFRecord, npz or HDF5 file, or CIFAR's."""
 
     profile: str | None = None
     """How stored pixels become the image; dicom-display without it."""

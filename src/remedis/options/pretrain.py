@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from remedis.options.shared import RowOptions
+from remedis.options.shared import RowOptions, RunOptions
 
 _RARE = {"rare": True}
 
@@ -134,11 +134,8 @@ class NetworkOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a training lives, whatever it trains."""
-
-    precision: str | None = None
-    """bf16 or fp32; bf16 where the device computes it itself."""
+class StepOptions:
+    """How a step is computed, and which are kept."""
 
     chunk_size: int | None = None
     """Images that go through the network at once; the result is that of the whole batch (no batch norm)."""
@@ -152,30 +149,9 @@ class RunOptions:
     checkpoint_steps: int = field(default=0, metadata=_RARE)
     """Steps between numbered checkpoints, instead of epochs."""
 
-    checkpoint_minutes: float = field(default=30.0, metadata=_RARE)
-    """The state is saved at least this often."""
-
-    keep_checkpoint_max: int = field(default=5, metadata=_RARE)
-    """Numbered checkpoints that are kept, the newest; 0 keeps all."""
-
-    train_summary_steps: int = field(default=100, metadata=_RARE)
-    """Steps between points in TensorBoard; 0 writes no files for it."""
-
-    cache_dataset: bool = field(default=False, metadata=_RARE)
-    """Keep the decoded images in memory."""
-
-    workers: int | None = field(default=None, metadata=_RARE)
-    """Processes that read and decode; one less than the processors without it."""
-
-    device: str | None = None
-    """cpu, cuda or cuda:N; the first GPU where there is one."""
-
-    seed: int = 0
-    """Decides weights, order and views."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrain(RunOptions, NetworkOptions, ViewOptions, LossOptions, ScheduleOptions, RowOptions):
+class Pretrain(RunOptions, StepOptions, NetworkOptions, ViewOptions, LossOptions, ScheduleOptions, RowOptions):
     """Train an encoder on images without labels (SimCLR); killed at any instant, the same command goes on.
 
     Rows of the parts validation and test are left out. Under torchrun the processes share each batch.

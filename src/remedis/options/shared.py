@@ -41,3 +41,32 @@ class DeviceOptions:
 
     random_weights: bool = field(default=False, metadata={"rare": True})
     """Let an encoder without weights start from random ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a training lives, whatever it trains."""
+
+    precision: str | None = None
+    """bf16 or fp32; bf16 where the device computes it itself."""
+
+    checkpoint_minutes: float = field(default=30.0, metadata={"rare": True})
+    """The state is saved at least this often."""
+
+    keep_checkpoint_max: int = field(default=5, metadata={"rare": True})
+    """Numbered checkpoints that are kept, the newest; 0 keeps all."""
+
+    train_summary_steps: int = field(default=100, metadata={"rare": True})
+    """Steps between points in TensorBoard; 0 writes no files for it."""
+
+    cache_dataset: bool = field(default=False, metadata={"rare": True})
+    """Keep the decoded images in memory."""
+
+    workers: int | None = field(default=None, metadata={"rare": True})
+    """Processes that read and decode; one less than the processors without it."""
+
+    device: str | None = None
+    """cpu, cuda or cuda:N; the first GPU where there is one."""
+
+    seed: int = 0
+    """Decides weights, order and views."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from torch import Tensor
 
 from remedis.data.files import claim_folder, read_json, scratch_folder, write_json
 from remedis.errors import FolderError
-from remedis.models import checkpoint
-from remedis.models.encoder import Encoder
 
 RUN, LAST, STATE = "run.json", "last", "state"
 _TENSORS, _FACTS = "state.safetensors", "state.json"
@@ -94,24 +92,37 @@ class RunFolder:
             if older != step:
                 shutil.rmtree(self.path / STATE / _name(older), ignore_errors=True)
 
-    def publish(self, step: int, encoder: Encoder, *, numbered: bool) -> None:
-        """Write the encoder to `last`, and under the step's number where it is due; drop numbers beyond those kept.
+    def publish(self, step: int, write: Callable[[Path], None], *, numbered: bool) -> None:
+        """Write a checkpoint to `last`, and under the step's number where it is due; drop numbers beyond those kept.
+
+        Args:
+            step: Steps done.
+            write: Writes the checkpoint into an empty folder.
+            numbered: Whether it gets a number.
 
         Raises:
             StoppedError: The disk is full; earlier checkpoints are whole.
         """
-        old = self.path / "_last.old.tmp"
-        with scratch_folder(self.path / "_last.new.tmp") as scratch:
-            checkpoint.write(encoder, scratch)
-        if (self.path / LAST).exists():
-            (self.path / LAST).replace(old)
-        (self.path / "_last.new.tmp").replace(self.path / LAST)
-        shutil.rmtree(old, ignore_errors=True)
+        self.put(LAST, write)
         if numbered and not (self.path / _name(step)).exists():
             with scratch_folder(self.path / _name(step)) as scratch:
                 for file in (self.path / LAST).iterdir():
                     _link(file, scratch / file.name)
         self._prune()
+
+    def put(self, name: str, write: Callable[[Path], None]) -> None:
+        """Write a checkpoint under a name, in the place of the one before.
+
+        Raises:
+            StoppedError: The disk is full; the one before is whole.
+        """
+        old, new = self.path / f"_{name}.old.tmp", self.path / f"_{name}.new.tmp"
+        with scratch_folder(new) as scratch:
+            write(scratch)
+        if (self.path / name).exists():
+            (self.path / name).replace(old)
+        new.replace(self.path / name)
+        shutil.rmtree(old, ignore_errors=True)
 
     def is_published(self, step: int, *, numbered: bool) -> bool:
         """Return whether `publish` came to its end for this step; a kill may have come between."""

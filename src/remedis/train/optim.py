@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, overload
 
 import torch
@@ -170,3 +170,22 @@ def set_learning_rate(optimizer: Optimizer, value: float) -> None:
     """Give every group the same learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = value
+
+
+def memory_of(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return what an optimiser remembers, as tensors whose names `remember` knows."""
+    return {
+        f"optimizer.{number}.{name}": torch.as_tensor(value)
+        for number, memory in optimizer.state_dict()["state"].items()
+        for name, value in memory.items()
+    }
+
+
+def remember(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser back what `memory_of` took from it; other tensors are passed over."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".", 2)
+            state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from remedis.errors import UsageError
+from remedis.models import checkpoint
 from remedis.models.encoder import Encoder
-from remedis.recipes import Pretraining
+from remedis.recipes.pretraining import Pretraining
 from remedis.train import optim
 from remedis.train.distributed import rank, synchronised
 from remedis.train.folder import RunFolder
@@ -134,25 +136,23 @@ class Pretrain:
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, running statistics and the optimiser's memory."""
         found = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
-        for number, memory in self._optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in memory.items()}
-        return found
+        return found | optim.memory_of(self._optimizer)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `tensors` gave."""
         self._model.load_state_dict(
             {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
         )
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, number, key = name.split(".", 2)
-                state.setdefault(int(number), {})[key] = tensor
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+        optim.remember(self._optimizer, tensors)
 
-    def encoder(self) -> Encoder:
-        """Return the encoder as it is now."""
-        return self._encoder
+    def write(self, folder: Path) -> None:
+        """Write the encoder as it is now."""
+        checkpoint.write(self._encoder, folder)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is chosen on the way: a pretraining does all its steps."""
+        return False
 
     def _in_range(self, views: Tensor) -> Tensor:
         return views if (self._scale, self._shift) == (1, 0) else views * self._scale + self._shift
@@ -183,10 +183,3 @@ def _initialise(model: SimCLR, seed: int) -> None:
     model.head.initialise(torch.Generator().manual_seed(seed + 1))
     if model.classifier is not None:
         model.classifier.initialise(torch.Generator().manual_seed(seed + 2))
-
-
-def for_size(encoder: Encoder, size: int, profile: str) -> Encoder:
-    """Return the encoder, its contract that of squares of `size` pixels of a profile: what it is now trained on."""
-    encoder.refuse_size(size)
-    encoder.contract = replace(encoder.contract, size=size, profile=profile)
-    return encoder

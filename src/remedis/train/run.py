@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from remedis.console import Console
-from remedis.errors import StoppedError
-from remedis.models.encoder import Encoder
 from remedis.train.distributed import largest, rank
 from remedis.train.folder import RunFolder
 from remedis.train.log import Log
 from remedis.train.signals import Signals, ending
+from remedis.train.together import by_first
 
 
 class Task(Protocol):
@@ -40,8 +40,12 @@ class Task(Protocol):
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `tensors` gave."""
 
-    def encoder(self) -> Encoder:
-        """Return what is published."""
+    def write(self, folder: Path) -> None:
+        """Write a checkpoint of what was trained into an empty folder."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether further steps were found to be in vain (early stopping). The same in every process."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def train(task: Task, folder: RunFolder, pace: Pace, console: Console) -> None:
         RunEndedError: SIGTERM or Ctrl-C came; the state is saved.
     """
     step = _resume(task, folder, pace, console)
-    if step == pace.total:
+    if step == pace.total or task.is_over:
         return
     log = Log(
         folder.path if rank() == 0 else None,
@@ -94,16 +98,17 @@ def train(task: Task, folder: RunFolder, pace: Pace, console: Console) -> None:
         console.track(pace.total * pace.images, "images", "training", done=step * pace.images) as track,
     ):
         start = time.monotonic()
-        while step < pace.total:
+        while step < pace.total and not task.is_over:
             values = task.step(step)
             step += 1
             log.add(step, values, waited=task.seconds_waited)
             if pace.evaluates(step):
                 log.event(step, task.evaluate(step))
             ended = largest(signals.received)  # of all processes, so that none waits for one that ended
-            if pace.numbers(step) or ended or largest(int(time.monotonic() - saved > 60 * pace.minutes)):
+            numbered = pace.numbers(step) or task.is_over
+            if numbered or ended or largest(int(time.monotonic() - saved > 60 * pace.minutes)):
                 log.settle(step, waited=task.seconds_waited)
-                _save(task, folder, step, numbered=pace.numbers(step))
+                _save(task, folder, step, numbered=numbered)
                 saved = time.monotonic()
             track.advance(pace.images)
             track.note(f"loss {log.loss:.3f} · waiting for data {task.seconds_waited / (time.monotonic() - start):.0%}")
@@ -119,21 +124,19 @@ def _resume(task: Task, folder: RunFolder, pace: Pace, console: Console) -> int:
         return 0
     tensors, _ = folder.read(step)
     task.load(tensors)
-    if rank() == 0 and not folder.is_published(step, numbered=pace.numbers(step)):
-        folder.publish(step, task.encoder(), numbered=pace.numbers(step))
-    if step < pace.total:
+    numbered = pace.numbers(step) or task.is_over
+    if rank() == 0 and not folder.is_published(step, numbered=numbered):
+        folder.publish(step, task.write, numbered=numbered)
+    if step < pace.total and not task.is_over:
         console.say(f"goes on after step {step:,} of {pace.total:,}")
     return step
 
 
 def _save(task: Task, folder: RunFolder, step: int, *, numbered: bool) -> None:
     """Write state and checkpoint, by the first process; the others wait for its word that it could."""
-    failure: StoppedError | None = None
-    if rank() == 0:
-        try:
-            folder.save(step, task.tensors(), {})
-            folder.publish(step, task.encoder(), numbered=numbered)
-        except StoppedError as error:
-            failure = error
-    if largest(int(failure is not None)):
-        raise failure or StoppedError("the first process could not save, see its message", where=folder.path)
+
+    def save() -> None:
+        folder.save(step, task.tensors(), {})
+        folder.publish(step, task.write, numbered=numbered)
+
+    by_first(save, folder.path)

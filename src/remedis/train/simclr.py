@@ -69,10 +69,11 @@ class SimCLR(nn.Module):
         if world() == 1:
             return self
         parts = (self.backbone, self.head, self.classifier)
-        return SimCLR(*(part if part is None else _averaged(part) for part in parts))  # type: ignore[arg-type]
+        return SimCLR(*(part if part is None else averaged(part) for part in parts))  # type: ignore[arg-type]
 
 
-def _averaged(part: nn.Module) -> nn.Module:
+def averaged(part: nn.Module) -> nn.Module:
+    """Return the module, its gradients averaged over all processes; itself where nothing of it is trained."""
     if not any(weight.requires_grad for weight in part.parameters()):
         return part
     # running statistics are the same everywhere (or, without --global-bn, each process's own): nothing to send

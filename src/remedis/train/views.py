@@ -1,23 +1,20 @@
-"""From a step's pairs to two batches of views: reading ahead in other processes, augmenting where the network is."""
+"""From a step's pairs to two batches of views, made where the network is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from remedis.data.manifest import Manifest
-from remedis.data.padded import Cache, Padded, PaddedLoader, Reading, Rows
+from remedis.data.padded import Padded
 from remedis.train.augment import augment
 from remedis.train.augmentation import Augmentation
 from remedis.train.keys import keys_of
 from remedis.train.order import Order, Samples
-
-PAIRS_A_READING = 64  # so few that a few readings of large images fit into memory
-_SIDES = 4  # a view is cut from a twelfth of an image or more, which is 3.5 sides of it at most
+from remedis.train.step_images import StepImages
 
 
 @dataclass(frozen=True)
@@ -63,49 +60,26 @@ class Views:
         workers: int = 0,
         cache: bool = False,
     ) -> None:
-        self._manifest, self._order, self._how = manifest, order, how
-        self._share, self._device, self._workers = share, torch.device(device), workers
-        self._reading = Reading(profile, _SIDES * how.size)
-        self._cache_asked = cache
-        self._cache: Cache | None = None
-        self._loader: PaddedLoader | None = None
+        self._order, self._how, self._device = order, how, torch.device(device)
+        self._images = StepImages(manifest, order, how.size, profile=profile, share=share, workers=workers, cache=cache)
 
     @property
     def seconds_waited(self) -> float:
         """Spent waiting for images since the last start."""
-        return self._loader.seconds_waited if self._loader else 0.0
+        return self._images.seconds_waited
 
     @property
     def rejected(self) -> dict[int, str]:
         """Rows that could not be read, and why."""
-        return self._loader.rejected if self._loader else {}
+        return self._images.rejected
 
     def steps(self, start: int, stop: int) -> Iterator[Pairs]:
         """Yield the views of the steps from `start` up to `stop`, which is left out."""
-        padded = self._images(rows for step in range(start, stop) for rows, _ in _readings(self._samples(step)))
-        for step in range(start, stop):
-            samples = self._samples(step)
-            parts = [self._pairs(next(padded), part) for _, part in _readings(samples)]
+        for readings in self._images.steps(start, stop):
+            parts = [self._pairs(*reading) for reading in readings]
             yield Pairs(
                 *(torch.cat([getattr(part, name) for part in parts]) for name in ("first", "second", "ids", "rows"))
             )
-
-    def _images(self, readings: Iterable[Rows]) -> Iterator[Padded]:
-        """Yield what is asked for, read in other processes or taken from memory."""
-        if not self._cache_asked:
-            return iter(self._loaded(readings))
-        if self._cache is None:
-            every = np.arange(len(self._manifest))
-            parts = np.array_split(every, -(-len(every) // PAIRS_A_READING))
-            self._cache = Cache(self._loaded(parts), len(every))
-        return map(self._cache.read, readings)
-
-    def _loaded(self, readings: Iterable[Rows]) -> PaddedLoader:
-        self._loader = PaddedLoader(self._manifest, readings, self._reading, workers=self._workers)
-        return self._loader
-
-    def _samples(self, step: int) -> Samples:
-        return self._order.at(step).share(*self._share)
 
     def _pairs(self, images: Padded, samples: Samples) -> Pairs:
         n = len(samples.units)
@@ -118,18 +92,3 @@ class Views:
         ]
         ids = torch.from_numpy(samples.units) if self._order.pairs_patients else first
         return Pairs(made[0], made[1], ids.to(self._device), first)
-
-
-def _readings(samples: Samples) -> list[tuple[Rows, Samples]]:
-    """Return what is read at once, and the pairs that come of it: the rows once, or first and second ones in turn."""
-    found = []
-    for start in range(0, len(samples.units), PAIRS_A_READING):
-        part = Samples(
-            *(
-                getattr(samples, name)[start : start + PAIRS_A_READING]
-                for name in ("first", "second", "epochs", "units")
-            )
-        )
-        same = part.first is part.second or bool((part.first == part.second).all())
-        found.append((part.first if same else np.concatenate([part.first, part.second]), part))
-    return found
