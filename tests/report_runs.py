@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from remedis.options.pretrain import Pretrain
-from remedis.recipes import resolve
+from remedis.recipes.pretraining import resolve
 
 BATCH, IMAGES, EPOCHS = 64, 1000, 20
 PLANNED = 313  # floor(1000 · 20 / 64) + 1

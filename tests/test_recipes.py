@@ -8,7 +8,7 @@ import pytest
 
 from remedis.errors import UsageError
 from remedis.options.pretrain import Pretrain
-from remedis.recipes import RECIPES, Pretraining, resolve
+from remedis.recipes.pretraining import RECIPES, Pretraining, resolve
 
 OFFICIAL = {
     "learning_rate": 0.3, "warmup_epochs": 10, "weight_decay": 1e-6, "batch_norm_decay": 0.9, "train_batch_size": 512,

@@ -37,14 +37,43 @@ VERBS: dict[str, Verb] = {
     "index dicom": Verb("index:IndexDicom", "index_dicom", "make a manifest of a tree of DICOM studies, without names"),
     "index tfds": Verb("index:IndexTfds", "index_tfds", "make a manifest of a data set of TensorFlow Datasets"),
     "index cifar10": Verb("index:IndexCifar10", "index_cifar10", "make a manifest of CIFAR-10's own files"),
+    "index chexpert": Verb("index_chest:IndexChexpert", "index_chexpert", "make a manifest of CheXpert"),
+    "index mimic-cxr-jpg": Verb(
+        "index_chest:IndexMimicCxrJpg", "index_mimic_cxr_jpg", "make a manifest of MIMIC-CXR-JPG"
+    ),
+    "index nih-cxr14": Verb("index_chest:IndexNihCxr14", "index_nih_cxr14", "make a manifest of NIH ChestX-ray14"),
+    "index vindr-cxr": Verb("index_chest:IndexVindrCxr", "index_vindr_cxr", "make a manifest of VinDr-CXR"),
+    "index rsna-pneumonia": Verb(
+        "index_chest:IndexRsnaPneumonia", "index_rsna_pneumonia", "make a manifest of the RSNA challenge's radiographs"
+    ),
+    "index padchest": Verb("index_chest:IndexPadchest", "index_padchest", "make a manifest of PadChest"),
+    "index patch-camelyon": Verb(
+        "index_pathology:IndexPatchCamelyon", "index_patch_camelyon", "make a manifest of PatchCamelyon"
+    ),
+    "index camelyon16": Verb(
+        "index_pathology:IndexCamelyon16", "index_camelyon16", "make a manifest of tiles of CAMELYON16"
+    ),
+    "index camelyon17": Verb(
+        "index_pathology:IndexCamelyon17", "index_camelyon17", "make a manifest of tiles of CAMELYON17, with hospitals"
+    ),
+    "index wilds-camelyon17": Verb(
+        "index_pathology:IndexWildsCamelyon17", "index_wilds_camelyon17", "make a manifest of CAMELYON17-WILDS"
+    ),
+    "index tfrecord": Verb(
+        "index_records:IndexTfrecord", "index_tfrecord", "make a manifest of TFRecord files with features you name"
+    ),
+    "index medmnist": Verb("index_records:IndexMedmnist", "index_medmnist", "make a manifest of a set of MedMNIST"),
     "index check": Verb("index:IndexCheck", "index_check", "find missing files, leaking patients, bad labels"),
     "index pack": Verb("index:IndexPack", "index_pack", "put a manifest and its files into one file"),
     "inspect": Verb("inspect:Inspect", "inspect", "show what is in an image file and what a profile makes of it"),
     "pretrain": Verb("pretrain:Pretrain", "pretrain", "train an encoder on images without labels"),
     "run": Verb("run:OfficialRun", "run", "take the official program's command line as it stands"),
+    "finetune": Verb("finetune:FineTune", "finetune", "teach an encoder labels, all of it or its last blocks"),
     "embed": Verb("embed:Embed", "embed", "turn images into embeddings"),
     "probe": Verb("probe:Probe", "probe", "learn a label from embeddings and report how well, with intervals"),
-    "predict": Verb("probe:Predict", "predict", "score new images with a fitted probe"),
+    "predict": Verb("probe:Predict", "predict", "score new images with a probe or a fine-tuned model"),
+    "evaluate": Verb("evaluate:Evaluate", "evaluate", "say how good predictions are, by label, patient and subgroup"),
+    "study": Verb("study:Study", "study", "how few labels are enough, here and at another site, on your own images"),
     "report": Verb("report:Report", "report", "make a page of it for colleagues"),
     "models list": Verb("zoo:ModelsList", "models_list", "list the published models and your own, here or not"),
     "models show": Verb("zoo:ModelsShow", "models_show", "show what is known of a model"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from remedis import cli
-from remedis.commands.index_check import size_alone
 from remedis.data import manifest
-from remedis.data.audit import audit
 
 
 def made(folder: Path, **columns: list[object]) -> Path:
@@ -94,40 +95,79 @@ def test_another_root_is_looked_into(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_what_size_alone_says_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
-    label = [number % 2 for number in range(24)]
+    label = [number // 2 % 2 for number in range(24)]
     telling = [100 + 20 * each + int(random.integers(0, 5)) for each in label]
     path = made(tmp_path / "set", label=label, width=telling, height=[100] * 24)
     assert cli.run(["index", "check", str(path), "--label", "label"]) == 0
-    assert "shortcut: label: image size and aspect alone reach AUROC 1.00" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "shortcut: label: image size and aspect alone reach AUROC 1.00 (1.00 to 1.00, 12 patients)" in out
     same = made(tmp_path / "set", label=label, width=[100] * 24, height=[100] * 24)
     assert cli.run(["index", "check", str(same), "--label", "label"]) == 0
-    assert capsys.readouterr().out == "no findings\n"
+    out, err = capsys.readouterr()
+    assert out == "no findings\n"
+    assert "label: brightness alone reaches AUROC 0." in err
 
 
-def test_the_shortcut_of_real_images_is_scikit_learns(real_data: Callable[[str], Path], tmp_path: Path) -> None:
+def test_pixels_are_decoded_unless_headers_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = made(tmp_path / "set")
+    data = (tmp_path / "set/5.png").read_bytes()
+    (tmp_path / "set/5.png").write_bytes(data[:-20])
+    assert cli.run(["index", "check", str(path)]) == 1
+    assert capsys.readouterr().out == "unreadable: 1 picture cannot be decoded: 5.png (error)\n"
+    assert cli.run(["index", "check", str(path), "--headers-only"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "no findings\n"
+    assert "decoding" not in err
+
+
+def test_encoders_and_what_they_were_pretrained_on_are_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made(tmp_path / "mimic-cxr")
+    words = ["index", "check", str(path), "--encoder", "path-152x2-remedis-m,cxr-152x2-remedis-m"]
+    assert cli.run(words) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("contamination: cxr-152x2-remedis-m: the encoder has learnt from images of MIMIC-CXR")
+    assert cli.run(["index", "check", str(path), "--pretrained-on", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [(each["kind"], each["severity"], each["count"]) for each in found] == [
+        ("contamination", "warning", 4), ("contamination", "warning", 8),
+    ]  # fmt: skip
+    assert cli.run(["index", "check", str(path), "--encoder", "cxr-remedis"]) == 2
+    assert "no encoder of this name" in capsys.readouterr().err
+
+
+def test_the_run_that_made_an_encoder_names_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = made(tmp_path / "set")
+    run = tmp_path / "run"
+    (run / "last").mkdir(parents=True)
+    options = {"manifest": str(path), "splits": "train"}
+    for verb, splits, status, kinds in (
+        ("pretrain", "train", 0, []), ("pretrain", "all", 0, ["warning"] * 2), ("finetune", "all", 1, ["error"] * 2),
+    ):  # fmt: skip
+        (run / "run.json").write_text(json.dumps({"verb": verb, "options": {**options, "splits": splits}}))
+        assert cli.run(["index", "check", str(path), "--encoder", str(run / "last"), "--json"]) == status
+        found = json.loads(capsys.readouterr().out)["findings"]
+        assert [each["severity"] for each in found if each["kind"] == "contamination"] == kinds
+
+
+@pytest.mark.parametrize("feature", ["original", "files"])
+def test_the_shortcut_of_real_images_is_scikit_learns(
+    real_data: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], feature: str
+) -> None:
     folder = real_data("cxr-pneumonia")
     words = ["--labels", str(folder / "labels.csv"), "--out", str(tmp_path / "m.parquet")]
     assert cli.run(["index", "folder", str(folder), *words]) == 0
-    rows = manifest.read(tmp_path / "m.parquet")
-    table = rows.table
-    width, height = (np.log(table[name].to_numpy()) for name in ("width", "height"))
+    table = manifest.read(tmp_path / "m.parquet").table
+    prefix = "original_" if feature == "original" else ""
+    width, height = (np.log(table[f"{prefix}{name}"].to_numpy()) for name in ("width", "height"))
     features = np.stack([width, height, width - height], axis=1)
-    label, split = table["pneumonia"].to_numpy(), np.array(table["split"].to_pylist())
-    scaler = StandardScaler().fit(features[split == "train"])
-    model = LogisticRegression(C=1.0).fit(scaler.transform(features[split == "train"]), label[split == "train"])
-    scores = model.decision_function(scaler.transform(features[split == "test"]))
-    assert size_alone(rows, "pneumonia") == pytest.approx(roc_auc_score(label[split == "test"], scores), abs=0.02)
-    assert audit(rows, ["pneumonia", "subtype"]) == []
-
-
-def test_without_a_split_the_shortcut_is_told_in_folds(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    label = [number % 2 for number in range(24)]
-    telling = [100 + 20 * each + int(random.integers(0, 5)) for each in label]
-    path = made(tmp_path / "set", label=label, width=telling, height=[100] * 24, split=[None] * 24)
-    assert size_alone(manifest.read(path), "label") == 1.0
-    noise = [int(each) for each in random.integers(90, 110, 24)]
-    path = made(tmp_path / "set", label=label, width=noise, height=[100] * 24, split=[None] * 24)
-    found = size_alone(manifest.read(path), "label")
-    assert found is not None
-    assert 0.0 <= found < 0.9
+    label, patients = table["pneumonia"].to_numpy(), np.array(table["patient_id"].to_pylist())
+    folds = StratifiedGroupKFold(5, shuffle=True, random_state=7)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0))
+    scores = cross_val_predict(model, features, label, groups=patients, cv=folds, method="decision_function")
+    assert cli.run(["index", "check", str(tmp_path / "m.parquet"), "--label", "pneumonia", "--headers-only"]) == 0
+    name = {"original": "size and aspect of the original", "files": "image size and aspect"}[feature]
+    (figure,) = re.findall(rf"shortcut: pneumonia: {name} alone reach AUROC (0\.\d+)", capsys.readouterr().out)
+    assert float(figure) == pytest.approx(roc_auc_score(label, scores), abs=0.01)
+    assert float(figure) == pytest.approx({"original": 0.92, "files": 0.87}[feature], abs=0.01)

@@ -26,7 +26,7 @@ from remedis.models.architectures import parse as parse_network
 from remedis.models.load import load
 from remedis.options.pretrain import Pretrain
 from remedis.options.run import OfficialRun
-from remedis.recipes import Pretraining, resolve
+from remedis.recipes.pretraining import Pretraining, resolve
 
 README = [  # the example of the official README
     "--train_mode=pretrain", "--train_batch_size=512", "--train_epochs=1000", "--learning_rate=1.0",

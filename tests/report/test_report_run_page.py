@@ -17,7 +17,7 @@ from remedis.arguments import parse
 from remedis.cli import run
 from remedis.options.pretrain import Pretrain
 from remedis.options.report import Report
-from remedis.recipes import RECIPES
+from remedis.recipes.pretraining import RECIPES
 from remedis.report.of_run import run_data
 from remedis.report.run_folder import open_run
 from report_folders import reported

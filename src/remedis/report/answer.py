@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remedis.evaluate.intervals import FEW_UNITS
+from remedis.evaluate.shortcuts import TELLING
 from remedis.report.label_data import auroc_row
 from remedis.report.numbers import counted, figure, plural
-from remedis.report.shortcuts import TELLING
 
 Plain = dict[str, Any]
 CHANCE = 0.5

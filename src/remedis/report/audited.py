@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from remedis.data import audit, manifest
+from remedis.data import audit, audit_labels, manifest
 from remedis.data.embeddings import Embeddings
+from remedis.data.finding import Finding
 from remedis.data.manifest import Manifest
 from remedis.report.part_rows import class_codes
 from remedis.report.probe_folder import ProbeFolder
@@ -33,14 +34,14 @@ def findings(probe: ProbeFolder) -> list[Plain] | None:
     return sorted(unique.values(), key=lambda line: str(line["severity"]))
 
 
-def _of_learnt(probe: ProbeFolder, found: Embeddings) -> Iterator[audit.Finding]:
+def _of_learnt(probe: ProbeFolder, found: Embeddings) -> Iterator[Finding]:
     rows = _rows(found)
     yield from audit.of_paths(rows)
     yield from audit.of_patients(rows)
     yield from audit.of_split(rows.table)
     for tested in probe.tested:  # classes that were excluded are none of this probe's
         known = class_codes(rows.table, tested.label, tested.classes) >= 0
-        yield from audit.of_labels(rows.table.filter(pa.array(known)), [tested.label])
+        yield from audit_labels.of_labels(rows.table.filter(pa.array(known)), [tested.label])
 
 
 def _rows(found: Embeddings) -> Manifest:

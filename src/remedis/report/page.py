@@ -55,7 +55,9 @@ def render(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> str:
         _environment()
         .get_template("page.html")
         .render(
-            report=data | _words(data, sheet, images=images, json_name=json_name),
+            report=data | _words(data, sheet, images=images),
+            title=_title(data),
+            json_name=json_name,
             labels=labels,
             map=seen_map,
             before=dressed_before(data),
@@ -108,11 +110,14 @@ def _css() -> str:
     return text.replace("__DARK__", listed(colours.ACCENT_DARK, colours.SERIES_DARK, "#69727b"))
 
 
-def _words(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> Plain:
+def _title(data: Plain) -> str:
+    return f"{', '.join(label['label'] for label in data['labels'])} · {data['dataset']} · remedis"
+
+
+def _words(data: Plain, sheet: Sheet, *, images: bool) -> Plain:
     first = data["labels"][0]
     known = [answer["low"] for answer in data["answers"] if answer["low"] is not None]
     return {
-        "title": f"{', '.join(label['label'] for label in data['labels'])} · {data['dataset']} · remedis",
         "headline": _headline(data),
         "caution": data["cautions"][0],
         "more_cautions": len(data["cautions"]) - 1,
@@ -127,7 +132,6 @@ def _words(data: Plain, sheet: Sheet, *, images: bool, json_name: str) -> Plain:
         else "",
         "audit_lead": _audit_lead(data["audit"]),
         "checklist_name": checklist.NAME,
-        "json_name": json_name,
     }
 
 

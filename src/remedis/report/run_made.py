@@ -10,7 +10,8 @@ from typing import Any
 
 from remedis import __version__
 from remedis.options.pretrain import Pretrain
-from remedis.recipes import RECIPES, Choice, Pretraining
+from remedis.recipes.choices import Choice
+from remedis.recipes.pretraining import RECIPES, Pretraining
 from remedis.report.naming import condition_shown, path_shown
 from remedis.report.numbers import counted
 from remedis.report.run_folder import Run

@@ -1,0 +1,211 @@
+"""`remedis finetune` from the command line: what it makes, what it chooses, and what it refuses in words."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from finetune_runs import SMALL, bright_images, finetune
+
+from remedis.commands.finetune_grid import cells_of, choose, name_of, record
+from remedis.models.load import load
+from remedis.train.finetune_job import verdicts
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bright_images(tmp_path_factory.mktemp("bright") / "images")
+
+
+@pytest.fixture(scope="module")
+def run(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two labels."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    assert finetune(manifest, "--label", "bright,kind", "--out", out, *SMALL, "--seed", 1) == 0
+    return out
+
+
+def test_the_run_is_a_folder_of_checkpoints_and_says_what_it_did(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = ["--label", "bright,kind", "--fine-tune-after-block", 3, "--label-fraction", 0.5, "--draw", 2]
+    assert finetune(manifest, "--out", out, *SMALL, *words) == 0
+    spoken = capsys.readouterr()
+    assert "of 12 images (draw 2) · validation 6 · bright" in spoken.err
+    assert "kind 3 classes" in spoken.err
+    assert "trains what is after stage 3" in spoken.err
+    assert f"wrote {out / 'best'}: 2 steps, validation AUROC" in spoken.out
+    assert f"next: remedis predict {manifest} --model {out}" in spoken.out
+    encoder = load(out / "best")
+    assert encoder.contract.size == 8
+    assert encoder.facts.trained
+    assert "for bright, kind, from random weights" in encoder.facts.source
+    assert encoder.facts.extra["finetuning"] == {
+        "labels": ["bright", "kind"], "recipe": None, "label_fraction": 0.5, "draw": 2,
+    }  # fmt: skip
+    made = json.loads((out / "run.json").read_text())
+    assert made["complete"]
+    assert made["verb"] == "finetune"
+    assert made["parts_drawn"] == []
+    assert made["job"]["labels"] == {"bright": ["0", "1"], "kind": ["a", "b", "c"]}
+    head = json.loads((out / "best" / "head.json").read_text())
+    assert [label["label"] for label in head["labels"]] == ["bright", "kind"]
+
+
+def test_the_same_command_again_is_done_at_once(manifest: Path, run: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in (run / "best").iterdir()}
+    assert finetune(manifest, "--label", "bright,kind", "--out", run, *SMALL, "--seed", 1) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in (run / "best").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--label", "brigth"], "there is no column 'brigth', did you mean bright"),
+        (["--label", "bright,knd"], "there is no column 'knd', did you mean kind"),
+        (["--label", "same"], "label 'same' has one class (x), two are needed"),
+        (["--label", "late"], "no training row has class 1 of label 'late'; leave it out with --exclude-class"),
+        (["--label", "bright", "--label-fraction", "0"], "a label fraction is 0, more than 0 and at most 1"),
+        (["--label", "bright", "--label-fraction", "2"], "a label fraction is 2, more than 0 and at most 1"),
+        (["--label", "bright", "--positive", "2"], "label 'bright' has no such class"),
+        (["--label", "bright,kind", "--positive", "1"], "--positive 1 is for one label, and there are 2"),
+        (["--label", "bright", "--exclude-class", "d"], "--exclude-class d: no label has this class"),
+        (["--label", "bright", "--recipe", "chexprt"], "chexprt"),
+        (["--label", "bright", "--optimizer", "lasr"], "--optimizer is 'lasr', did you mean lars"),
+        (["--label", "bright", "--accumulate", "2"], "--accumulate 2: resnet18-cifar has batch norms"),
+        (["--label", "bright", "--gradient-checkpointing"], "--gradient-checkpointing: resnet18-cifar has batch norms"),
+        (["--label", "bright", "--fine-tune-after-block", "7"], "--fine-tune-after-block is 7, at most 4"),
+        (["--label", "bright", "--precision", "fp16"], "fp32 or bf16 was expected"),
+        (["--label", "bright", "--encoder", "resnet19"], "did you mean"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_one_line_before_anything_is_written(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    base = [word for pair in zip(SMALL[::2], SMALL[1::2], strict=True) if pair[0] not in words for word in pair]
+    status = finetune(manifest, "--out", tmp_path / "run", *base, *words)
+    error = capsys.readouterr().err
+    assert status == 2, error
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_that_is_left_out_lets_the_rest_be_learnt(
+    tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--label", "kind", "--exclude-class", "c", "--positive", "a"]
+    assert finetune(manifest, "--out", tmp_path / "run", *SMALL, *words) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["job"]["labels"] == {"kind": ["b", "a"]}
+    assert "kind 4 of 8" in capsys.readouterr().err
+
+
+def test_a_folder_of_another_job_says_what_differs(
+    manifest: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [manifest, "--label", "bright,kind", "--out", run, *SMALL]
+    assert finetune(*words, "--seed", 2, "--momentum", 0.5) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "momentum is 0.9 there, 0.5 here" in error
+    assert "seed is 1 there, 2 here" in error
+    assert finetune(*words, "--seed", 1, "--label-fraction", 0.5) == 2
+    assert "label_fraction is 1.0 there, 0.5 here" in capsys.readouterr().err
+
+
+def test_a_missing_validation_part_is_drawn_by_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = bright_images(tmp_path / "images", split=False)
+    assert finetune(manifest, "--label", "bright", "--out", tmp_path / "run", *SMALL) == 0
+    assert ", drawn by patient" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["parts_drawn"] == ["validation"]
+    seen = pq.read_table(tmp_path / "run" / "_seen.parquet")["part"].to_pylist()
+    assert set(seen) == {"train", "validation"}
+
+
+def test_a_grid_reports_every_cell_and_chooses_on_validation(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = [manifest, "--label", "bright", "--out", out, *SMALL, "--eval-steps", "1", "--train-steps", "2"]
+    assert finetune(*words, "--learning-rate", "1e-5,0.05", "--weight-decay", "0.01") == 0
+    with (out / "grid.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ["lr-1e-05-wd-0.01", "lr-0.05-wd-0.01"]
+    assert [row["cell"] for row in rows] == names
+    keys = {}
+    for row in rows:
+        lines = verdicts(out / "grid" / row["cell"])
+        assert [line["step"] for line in lines] == [1, 2]
+        best = max(lines, key=lambda line: (line["validation_auroc"], -line["validation_loss"]))
+        found = (int(row["step"]), float(row["validation_auroc"]), float(row["validation_loss"]), int(row["n"]))
+        assert found == (best["step"], best["validation_auroc"], best["validation_loss"], 5)
+        keys[row["cell"]] = (best["validation_auroc"], -best["validation_loss"])
+    chosen = [row["cell"] for row in rows if row["chosen"] == "1"]
+    assert chosen == [max(names, key=lambda name: keys[name])]
+    assert json.loads((out / "grid.json").read_text()) == {"chosen": chosen[0]}
+    assert f"chosen on validation: {chosen[0]}" in capsys.readouterr().out
+    jobs = [json.loads((out / "grid" / name / "run.json").read_text())["job"] for name in names]
+    assert [(job["learning_rate"], job["weight_decay"]) for job in jobs] == [(1e-5, 0.01), (0.05, 0.01)]
+
+
+def test_a_grid_is_every_rate_with_every_decay_once() -> None:
+    cells = cells_of([0.1, 0.01, 0.1], [0.0, 1e-4])
+    assert [name_of(cell) for cell in cells] == ["lr-0.1-wd-0", "lr-0.1-wd-0.0001", "lr-0.01-wd-0", "lr-0.01-wd-0.0001"]
+    assert cells_of([], []) == [{}]
+    assert cells_of([], [0.5]) == [{"weight_decay": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "chosen"),
+    [
+        ([(0.7, 1.0), (0.9, 1.0)], [(0.8, 0.1)], "first"),
+        ([(0.7, 1.0)], [(0.7, 0.9)], "second"),
+        ([(0.7, 1.0)], [(0.7, 1.0)], "first"),
+        ([(None, 1.0)], [(None, 0.5), (None, 2.0)], "second"),
+        ([], [(0.2, 9.0)], "second"),
+    ],
+    ids=["auroc", "loss", "tie", "loss alone", "no validation"],
+)
+def test_the_best_auroc_then_the_smallest_loss_then_the_first_is_chosen(
+    tmp_path: Path, first: list[tuple[float | None, float]], second: list[tuple[float | None, float]], chosen: str
+) -> None:
+    for name, lines in (("first", first), ("second", second)):
+        (tmp_path / "grid" / name).mkdir(parents=True)
+        (tmp_path / "grid" / name / "metrics.jsonl").write_text("".join(
+            json.dumps({"step": step, "validation_auroc": auroc, "validation_loss": loss, "n": 3}) + "\n"
+            for step, (auroc, loss) in enumerate(lines)
+        ))  # fmt: skip
+    assert choose(tmp_path, ["first", "second"]) == chosen
+    record(tmp_path, ["first", "second"], chosen)
+    rows = list(csv.DictReader((tmp_path / "grid.csv").read_text().splitlines()))
+    assert [row["chosen"] for row in rows] == [str(int(name == chosen)) for name in ("first", "second")]
+
+
+def test_a_grid_takes_no_folder_of_something_else(
+    manifest: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [manifest, "--label", "bright", *SMALL, "--learning-rate", "0.1,0.2"]
+    before = sorted(path.name for path in run.iterdir())
+    assert finetune(*words, "--out", run) == 2
+    assert "exists and holds no grid; choose another --out" in capsys.readouterr().err
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_unreadable_images_are_named_and_give_exit_status_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = bright_images(tmp_path / "images")
+    for name in ("03.png", "13.png"):
+        (tmp_path / "images" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    words = [manifest, "--label", "bright", "--out", tmp_path / "run", *SMALL, "--train-steps", 4]
+    assert finetune(*words) == 1
+    spoken = capsys.readouterr().out
+    assert "2 images rejected" in spoken
+    assert "first rejected: 03.png" in spoken
+    assert "13.png" in (tmp_path / "run" / "_rejected.csv").read_text()
+    words[words.index("--out") + 1] = tmp_path / "again"
+    assert finetune(*words, "--allow-rejected", 2) == 0
