@@ -13,6 +13,7 @@ from remedis.data.manifest import write
 
 SMALL = ["--image-size", "8", "--train-batch-size", "4", "--train-steps", "2", "--encoder", "resnet18-cifar"]
 SMALL += ["--workers", "0", "--precision", "fp32", "--train-summary-steps", "0", "--learning-rate-scaling", "none"]
+HEAD = [*SMALL, "--fine-tune-after-block", "4"]  # quick where it does not matter what is trained
 
 
 def bright_images(folder: Path, count: int = 24, *, split: bool = True) -> Path:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from finetune_runs import SMALL, bright_images, finetune
+import torch
+from finetune_runs import HEAD, SMALL, bright_images, finetune
+from safetensors.torch import load_file
 
 from remedis.commands.finetune_grid import cells_of, choose, name_of, record
 from remedis.models.load import load
@@ -80,6 +86,9 @@ def test_the_same_command_again_is_done_at_once(manifest: Path, run: Path) -> No
         (["--label", "bright", "--gradient-checkpointing"], "--gradient-checkpointing: resnet18-cifar has batch norms"),
         (["--label", "bright", "--fine-tune-after-block", "7"], "--fine-tune-after-block is 7, at most 4"),
         (["--label", "bright", "--precision", "fp16"], "fp32 or bf16 was expected"),
+        (["--label", "bright", "--seed", "-1"], "--seed is -1, at least 0 was expected"),
+        (["--label", "bright", "--learning-rate", "0.1,-1"], "--learning-rate is -1.0, a number above 0"),
+        (["--label", "bright", "--weight-decay", "0,nan"], "--weight-decay is nan, at least 0"),
         (["--label", "bright", "--encoder", "resnet19"], "did you mean"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -100,7 +109,7 @@ def test_a_class_that_is_left_out_lets_the_rest_be_learnt(
     tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--label", "kind", "--exclude-class", "c", "--positive", "a"]
-    assert finetune(manifest, "--out", tmp_path / "run", *SMALL, *words) == 0
+    assert finetune(manifest, "--out", tmp_path / "run", *HEAD, *words) == 0
     assert json.loads((tmp_path / "run" / "run.json").read_text())["job"]["labels"] == {"kind": ["b", "a"]}
     assert "kind 4 of 8" in capsys.readouterr().err
 
@@ -119,7 +128,7 @@ def test_a_folder_of_another_job_says_what_differs(
 
 def test_a_missing_validation_part_is_drawn_by_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = bright_images(tmp_path / "images", split=False)
-    assert finetune(manifest, "--label", "bright", "--out", tmp_path / "run", *SMALL) == 0
+    assert finetune(manifest, "--label", "bright", "--out", tmp_path / "run", *HEAD) == 0
     assert ", drawn by patient" in capsys.readouterr().err
     assert json.loads((tmp_path / "run" / "run.json").read_text())["parts_drawn"] == ["validation"]
     seen = pq.read_table(tmp_path / "run" / "_seen.parquet")["part"].to_pylist()
@@ -201,7 +210,7 @@ def test_unreadable_images_are_named_and_give_exit_status_one(
     manifest = bright_images(tmp_path / "images")
     for name in ("03.png", "13.png"):
         (tmp_path / "images" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
-    words = [manifest, "--label", "bright", "--out", tmp_path / "run", *SMALL, "--train-steps", 4]
+    words = [manifest, "--label", "bright", "--out", tmp_path / "run", *HEAD, "--train-steps", 3]
     assert finetune(*words) == 1
     spoken = capsys.readouterr().out
     assert "2 images rejected" in spoken
@@ -209,3 +218,54 @@ def test_unreadable_images_are_named_and_give_exit_status_one(
     assert "13.png" in (tmp_path / "run" / "_rejected.csv").read_text()
     words[words.index("--out") + 1] = tmp_path / "again"
     assert finetune(*words, "--allow-rejected", 2) == 0
+
+
+def _process(manifest: Path, out: Path, *words: object, processes: int = 1) -> subprocess.Popen[str]:
+    program = [sys.executable, "-m", "remedis"]
+    if processes > 1:
+        port = ["--standalone", "--nproc-per-node", str(processes)]
+        program = [sys.executable, "-m", "torch.distributed.run", *port, "-m", "remedis"]
+    line = [*program, "finetune", str(manifest), "--label", "bright,kind", "--out", str(out), *SMALL, *map(str, words)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def _weights(out: Path, place: str) -> dict[str, torch.Tensor]:
+    return load_file(out / place / "model.safetensors") | load_file(out / place / "head.safetensors")
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants_the_weights_are_those_of_an_unbroken_run(manifest: Path, tmp_path: Path) -> None:
+    words = ["--train-steps", 8, "--eval-steps", 2, "--checkpoint-steps", 2]
+    _, error = (process := _process(manifest, tmp_path / "whole", *words)).communicate(timeout=600)
+    assert process.returncode == 0, error
+    dice = random.Random(0)
+    for _ in range(6):
+        process = _process(manifest, tmp_path / "run", *words)
+        try:
+            process.communicate(timeout=4 + 8 * dice.random())
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    _, error = (process := _process(manifest, tmp_path / "run", *words)).communicate(timeout=600)
+    assert process.returncode == 0, error
+    for place in ("best", "last"):
+        one, other = _weights(tmp_path / "run", place), _weights(tmp_path / "whole", place)
+        assert all(torch.equal(one[name], other[name]) for name in other), place
+    assert verdicts(tmp_path / "run") == verdicts(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_batch_and_come_to_the_same_weights(manifest: Path, tmp_path: Path) -> None:
+    said = []
+    for count in (1, 2):
+        process = _process(manifest, tmp_path / str(count), "--learning-rate", 0.01, processes=count)
+        _, error = process.communicate(timeout=600)
+        assert process.returncode == 0, error
+        said.append(error)
+    one, other = _weights(tmp_path / "1", "last"), _weights(tmp_path / "2", "last")
+    for name, tensor in one.items():
+        if tensor.is_floating_point():
+            assert torch.allclose(tensor, other[name], rtol=1e-3, atol=1e-4), name
+    assert said[1].count("2 steps") == 1  # the first process speaks for all
+    assert "2 processes" in said[1]

@@ -77,11 +77,26 @@ def test_every_kind_of_file_gives_the_same_vectors_in_the_manifests_order(tmp_pa
     np.testing.assert_array_equal(matrix, VECTORS[[3, 0]])
 
 
-def test_an_image_is_found_by_its_name_alone_where_that_tells_one(tmp_path: Path) -> None:
-    path = as_npz(tmp_path, ["/data/one.npy", "C:\\scans\\two.dcm", "a/same.png", "b/same.png"], VECTORS)
-    found, matrix = vectors_of(path, rows("x/one.png", "x/two.png", "c/same.png", "b/same.png"))
+def test_an_image_is_found_by_its_name_where_that_tells_one(tmp_path: Path) -> None:
+    path = as_npz(tmp_path, ["/data/x/one.npy", "C:\\scans\\x\\two.dcm", "three", "b/same.png"], VECTORS)
+    found, matrix = vectors_of(path, rows("x/one.png", "x/two.png", "deep/er/three.1.png", "deep/three.png"))
     assert found.tolist() == [0, 1, 3]
-    np.testing.assert_array_equal(matrix, VECTORS[[0, 1, 3]])
+    np.testing.assert_array_equal(matrix, VECTORS[:3])
+
+
+def test_an_image_of_the_same_name_in_another_folder_is_another_image(tmp_path: Path) -> None:
+    """A file for two data sets that number alike must not lend one's vectors to the other's missing images."""
+    path = as_npz(tmp_path, ["here/1.png", "there/1.png", "there/2.png", "there/3.png"], VECTORS)
+    found, matrix = vectors_of(path, rows("here/1.png", "here/2.png", "here/3.png"))
+    assert found.tolist() == [0]
+    np.testing.assert_array_equal(matrix, VECTORS[:1])
+
+
+def test_an_image_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it names 'a' twice, a vector for each image was expected"):
+        vectors_of(as_npz(tmp_path, ["a", "b", "a", "c"], VECTORS), rows("a", "b"))
+    with pytest.raises(InputError, match="the manifest names 'a' twice"):
+        vectors_of(as_npz(tmp_path, ["a", "b", "c", "d"], VECTORS), rows("a", "b", "a"))
 
 
 def test_two_images_of_one_name_do_not_share_a_vector(tmp_path: Path) -> None:

@@ -139,3 +139,15 @@ def test_a_part_without_labels_is_empty() -> None:
 def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
     with pytest.raises(UsageError, match=r"a label fraction is .*, more than 0 and at most 1 was expected"):
         fractions.draw(table_of([(0, "s", 0, 0)]), np.arange(1), [np.zeros(1, np.int64)], fraction, seed=0, number=0)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_so_is_each_of_many_strata(number: int) -> None:
+    """Strata as several labels make them: a large one, and a hundred of one patient."""
+    strata = np.array([0] * 150 + [1] * 50 + list(range(2, 102)))
+    codes = [strata >> bit & 1 for bit in range(7)]
+    table = pa.table({"image": [f"{row}.png" for row in range(len(strata))]})
+    for twentieths in range(2, 20):
+        found = strata[draw(table, np.arange(len(strata)), codes, twentieths / 20, seed=0, number=number)]
+        for stratum, size in ((0, 150), (1, 50)):
+            assert abs((found == stratum).sum() - twentieths / 20 * size) <= 1 + 1e-9

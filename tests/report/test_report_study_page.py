@@ -71,7 +71,7 @@ def test_its_parts_stand_in_their_order(pages: dict[str, Any], kind: str) -> Non
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels.count(1) == 1
     assert all(later <= before + 1 for before, later in itertools.pairwise(levels))
-    ordered = ["answer", "figures", "trust", "data", "made"]
+    ordered = ["answer", "figures", "trust", "people", "made"]
     assert [value for value in found.values("id") if value in ordered] == ordered
     assert html.count("Research software, not a diagnostic device.") == 2
     assert all(a.get("scope") in ("row", "col") for tag, a in found.elements if tag == "th")
@@ -106,7 +106,8 @@ def test_the_shares_are_those_of_the_csv(pages: dict[str, Any]) -> None:
     wanted = [
         [
             OTHER, row["scenario"].replace("_", " "), WHERE[row["scenario"]], words[row["fraction"]], "",
-            f"{float(row['line']):.3f} {float(row['line_low']):.3f}–{float(row['line_high']):.3f}", lone[row["dataset"]],
+            f"{float(row['line']):.3f} {float(row['line_low']):.3f}–{float(row['line_high']):.3f}",
+            lone[row["dataset"]],
         ]
         for row in found
     ]  # fmt: skip
@@ -114,7 +115,7 @@ def test_the_shares_are_those_of_the_csv(pages: dict[str, Any]) -> None:
     assert [each["fraction"] for each in data["answers"]] == [0.2, "inf", 0.05]
     whiskers = re.findall(r'<svg class="whisker own".*?</svg>', html, re.DOTALL)[:3]
     x = [re.findall(r'class="range[^"]*" x1="([\d.]+)%" x2="([\d.]+)%"', text)[0] for text in whiskers]
-    # logarithmic from 5% (0) to 100% (1): log(8/5) / log(20), log(60/5) / log(20), log(70/5) / log(20), 1, 0, log(11/5) / log(20)
+    # log(8/5) / log(20), log(60/5) / log(20); log(70/5) / log(20), 1; 0, log(11/5) / log(20)
     assert [tuple(map(float, pair)) for pair in x] == [(15.69, 82.95), (88.09, 100.0), (0.0, 26.32)]
 
 
@@ -254,7 +255,7 @@ def test_simulated_images_are_called_so(tmp_path: Path, pages: dict[str, Any]) -
     html, data = reported(study_folder(tmp_path / "study", facts={"simulated": True}), tmp_path / "page.html")
     assert html.count("Simulated data") == 2
     assert "The images are simulated; the figures say nothing about patients." in data["cautions"]
-    assert "imulated" not in pages["plain"][1]
+    assert "imulated data" not in pages["plain"][1]
 
 
 def test_the_command_line_makes_it_again_and_refuses_what_is_not_finished(

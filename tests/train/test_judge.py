@@ -103,7 +103,7 @@ def test_a_better_auroc_then_a_smaller_loss_wins() -> None:
         Verdict(0.9, 3.0, 4),
         Verdict(0.9, 2.0, 4),
     ]
-    assert sorted(reversed(order), key=lambda verdict: verdict.key) == order
+    assert sorted([order[place] for place in (3, 0, 4, 1, 2)], key=lambda verdict: verdict.key) == order
 
 
 def test_numbers_that_are_none_choose_nothing(manifest: Manifest) -> None:

@@ -77,9 +77,16 @@ def run(options: Options, console: Console = QUIET) -> Result:
 
 
 def _run(options: Options, device: str, console: Console) -> Result:
+    if options.seed < 0:
+        raise UsageError(f"--seed is {options.seed}, at least 0 was expected")
     rows = _rows(options)
     console.say(_rows_said(rows, options))
+    if rows.parts.unused:
+        words = ", ".join(f"{word} {count:,}" for word, count in rows.parts.unused.items())
+        console.warn(f"no row's split says train ({words}), so the column counts as absent: all rows are trained on")
     cells = cells_of(options.learning_rate, options.weight_decay)
+    for cell in cells:
+        _resolved(options, rows, cell)  # a cell that cannot be is refused before the first one is trained
     if len(cells) > 1:
         claimed(lambda: refuse_other(options.out), options.out)
     outcomes = {}
@@ -167,9 +174,13 @@ def _job(options: Options, rows: Rows, cell: Mapping[str, float], device: str) -
     return described(job, options.recipe)
 
 
-def _settings(options: Options, rows: Rows, cell: Mapping[str, float], encoder: Encoder) -> FineTuning:
+def _resolved(options: Options, rows: Rows, cell: Mapping[str, float]) -> FineTuning:
     given = {**dataclasses.asdict(options), "learning_rate": None, "weight_decay": None, **cell}
-    settings = resolve(options.recipe, given, images=len(rows.train), pixels=_pixels(rows.manifest))
+    return resolve(options.recipe, given, images=len(rows.train), pixels=_pixels(rows.manifest))
+
+
+def _settings(options: Options, rows: Rows, cell: Mapping[str, float], encoder: Encoder) -> FineTuning:
+    settings = _resolved(options, rows, cell)
     return dataclasses.replace(settings, image_size=settings.image_size or encoder.contract.size)
 
 

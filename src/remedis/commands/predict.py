@@ -115,9 +115,11 @@ def _place(probe: Saved) -> str | None:
 
 def _write(out: Path, source: Source, probe: Saved) -> list[str]:
     words = seen.recognise(source.table, seen.load(probe.folder), dataset=source.data_set, root=source.root)
-    table = saved.predictions(source.table, probe.scores(source.features), words)
+    table = rooted(saved.predictions(source.table, probe.scores(source.features), words), source, out)
+    classes = {entry["label"]: entry["classes"] for entry in probe.config["labels"]}
+    table = saved.with_model(table, encoder=str(probe.config.get("encoder")), method="logistic", classes=classes)
     with write_atomic(out) as temporary:
-        pq.write_table(rooted(table, source, out), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
     return words
 
 

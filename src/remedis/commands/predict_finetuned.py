@@ -53,13 +53,12 @@ def _write(options: Predict, model: FineTuned, rows: Manifest, scores: dict[str,
     run = model.folder if (model.folder / seen.FILE_NAME).exists() else model.folder.parent
     words = seen.recognise(rows.table, seen.load(run), dataset=rows.data_set, root=rows.root)
     table = saved.predictions(rows.table, scores, words)
-    facts = {
-        **rows.facts, "root": manifests.relative_root(rows.root, options.out), "data_set": rows.data_set,
-        "encoder": model.encoder.name, "method": "finetune", "model": str(options.model),
-        "labels": [label.to_json() for label in model.labels],
-    }  # fmt: skip
+    facts = {**rows.facts, "root": manifests.relative_root(rows.root, options.out), "data_set": rows.data_set}
+    classes = {label.label: label.classes for label in model.labels}
+    table = manifests.with_facts(table, facts)
+    table = saved.with_model(table, encoder=model.encoder.name, method="finetune", classes=classes)
     with write_atomic(options.out) as temporary:
-        pq.write_table(manifests.with_facts(table, facts), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
     return words
 
 

@@ -10,7 +10,7 @@ import torch
 from remedis.commands.pretrain_words import rows_said, understood, written
 from remedis.commands.start_facts import start_facts
 from remedis.console import QUIET, Console, Result
-from remedis.data.embeddings import write_rejected
+from remedis.data.embeddings import read_rejected, write_rejected
 from remedis.data.inputs import open_any
 from remedis.data.loader import View
 from remedis.data.manifest import Manifest, patient_keys
@@ -218,7 +218,8 @@ def _watch(options: Options, data: TrainingRows, settings: Pretraining, encoder:
 def _rejected(views: Views, manifest: Manifest, folder: RunFolder) -> list[tuple[str, str]]:
     """Return what could not be read, of all processes, and write it where there is any."""
     found = union(views.rejected)
-    pairs = [(str(manifest.table["image"][row].as_py()), found[row]) for row in sorted(found)]
+    now = {str(manifest.table["image"][row].as_py()): found[row] for row in sorted(found)}
+    pairs = list({**dict(read_rejected(folder.path)), **now}.items())  # those of earlier starts too
     if pairs and distributed.rank() == 0:
         write_rejected(folder.path, pairs)
     return pairs

@@ -23,7 +23,7 @@ KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], 
 """What tells a kind of folder, and what makes its page."""
 
 _JSON_KINDS = (page_data.KIND, of_run.KIND, of_study.KIND)
-_EXPECTED = "a folder that remedis probe or remedis pretrain wrote was expected"
+_EXPECTED = "a folder that remedis probe, remedis pretrain or remedis study wrote was expected"
 
 
 def run(options: Report, console: Console = QUIET) -> Result:
@@ -43,12 +43,13 @@ def run(options: Report, console: Console = QUIET) -> Result:
     make = next((page for tells, page in KINDS if tells(options.folder)), None)
     if make is None:
         raise InputError(
-            f"{_EXPECTED}, it has no config.json and results.csv and no run.json; run remedis "
+            f"{_EXPECTED}, it has no config.json and results.csv, run.json or study.json; run remedis "
             f"probe{_neighbour(options.folder)}",
             where=options.folder,
         )
     if options.before is not None and make is not probe_page:
-        raise UsageError("--before compares probes, and this folder is of a pretraining; leave it out")
+        kind = "study" if of_study.is_study(options.folder) else "pretraining"
+        raise UsageError(f"--before compares probes, and this folder is of a {kind}; leave it out")
     existed = options.out.exists()
     made = make(options, console)
     write_json(json_path, made.data)

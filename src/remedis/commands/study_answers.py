@@ -10,6 +10,7 @@ import numpy as np
 from remedis.console import Console, Result
 from remedis.data.files import write_json, write_text
 from remedis.evaluate.results import csv_text
+from remedis.report import of_study
 from remedis.study import results
 from remedis.study.curves import Row, curve_rows, difference_rows, match_rows, questions
 from remedis.study.evaluations import evaluated, whole_fits, write_predictions
@@ -64,7 +65,10 @@ def answer(
     unread = {name: len(rows) for name, rows in rejected.items()}
     write_json(out / "flow.json", {each.name: flow_of(each, unread.get(each.name, 0)) for each in question.data_sets})
     lines = [*(_match_line(row) for row in matches if row["encoder"] != question.baseline)]
-    lines.append(f"wrote {out}: results.csv ({len(table):,} rows), curves.csv, matches.csv, differences.csv")
+    page = of_study.page_of(out)
+    write_json(out / of_study.VALUES, page.data)
+    write_text(out / of_study.PAGE, page.html)
+    lines.append(f"wrote {out}: {of_study.PAGE}, results.csv ({len(table):,} rows), curves.csv, matches.csv and others")
     data = {"out": str(out), "rows": len(table), "matches": matches}
     return Result(text="\n".join(lines), data=data)
 

@@ -10,13 +10,25 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from remedis.data.files import sha256
+from remedis.data.foreign_embeddings import vectors_of
 from remedis.data.inputs import open_any
 from remedis.data.manifest import Manifest
 from remedis.errors import InputError, UsageError, nearest
 from remedis.evaluate.targets import values_of
 from remedis.models.load import open_or_random
 from remedis.options.study import Study
-from remedis.study.question import ADAPTED, FINETUNE, IN, OUT, PROBE, SCENARIOS, EncoderAsked, Question, data_sets
+from remedis.study.question import (
+    ADAPTED,
+    FINETUNE,
+    IN,
+    OUT,
+    PROBE,
+    SCENARIOS,
+    DataSet,
+    EncoderAsked,
+    Question,
+    data_sets,
+)
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 DRAWS, BOOTSTRAP = 10, 1000
@@ -110,6 +122,7 @@ def question_of(options: Study) -> Question:
         repeats=repeats, seed=seed,
     )  # fmt: skip
     methods = tuple(each for each in (PROBE, FINETUNE) if each in (options.methods or (PROBE,)))
+    _refuse_unusable(encoders, made, methods)
     fractions = options.label_fractions or FRACTIONS
     return Question(
         made, encoders, baseline, methods, _fractions(fractions, "--label-fractions"),
@@ -125,6 +138,15 @@ def _unlike(paths: list[Path]) -> list[str]:
     if twice is not None:
         raise UsageError(f"{twice} is named twice; each manifest stands once, in --manifest or in --ood")
     return names
+
+
+def _refuse_unusable(encoders: Sequence[EncoderAsked], made: Sequence[DataSet], methods: Sequence[str]) -> None:
+    if FINETUNE in methods and all(each.external for each in encoders):
+        raise UsageError("finetune needs a network, --external gives none; name one with --encoders")
+    for encoder in encoders:
+        for data_set in made:
+            if encoder.external:
+                vectors_of(Path(encoder.external), data_set.manifest)
 
 
 def _refuse_unknown_classes(opened: Sequence[Manifest], options: Study) -> None:

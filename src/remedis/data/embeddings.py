@@ -147,6 +147,15 @@ def rejected_in(folder: Path) -> list[Rejected]:
     return found
 
 
+def read_rejected(folder: Path) -> list[Rejected]:
+    """Return what `write_rejected` wrote; nothing where it did not."""
+    path = folder / REJECTED_NAME
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["image"], row["reason"]) for row in csv.DictReader(file)]
+
+
 def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
     """Write `_rejected.csv`, with its header alone where nothing was rejected."""
     text = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,8 +26,8 @@ Matrix = npt.NDArray[np.float32]
 def vectors_of(path: Path, manifest: Manifest) -> tuple[npt.NDArray[np.int64], Matrix]:
     """Return the rows of a manifest that a file has a vector of, ascending, and the vectors.
 
-    An image is found by its path as the manifest has it, else by its file name without folder and suffix where that
-    name stands once in the file and once in the manifest.
+    An image is found by its path as the manifest has it, else by its file name without suffix where that name stands
+    once in the file and once in the manifest, and the folders do not contradict.
 
     Args:
         path: `.parquet` (a column of names, and a column of lists or many columns of numbers), `.npz` or `.h5` (an
@@ -34,7 +35,8 @@ def vectors_of(path: Path, manifest: Manifest) -> tuple[npt.NDArray[np.int64], M
         manifest: The rows.
 
     Raises:
-        InputError: The file is none of these, lacks a column, has a vector that is not finite, or none of the images.
+        InputError: The file is none of these, lacks a column, has a vector that is not finite, or none of the images;
+            or an image stands twice.
         MissingExtraError: h5py is needed and not installed.
     """
     names, vectors = _read(path)
@@ -50,6 +52,8 @@ def vectors_of(path: Path, manifest: Manifest) -> tuple[npt.NDArray[np.int64], M
     if not np.isfinite(matrix).all():
         raise InputError("a vector is not finite; make the embeddings again", where=path)
     images = [str(name) for name in manifest.table["image"].to_pylist()]
+    _refuse_twice(names, "it names", path)
+    _refuse_twice(images, "the manifest names", path)
     places = _places(names, images)
     rows = np.flatnonzero(places >= 0)
     if not len(rows):
@@ -62,25 +66,37 @@ def vectors_of(path: Path, manifest: Manifest) -> tuple[npt.NDArray[np.int64], M
 def _places(names: Sequence[str], images: Sequence[str]) -> npt.NDArray[np.int64]:
     """Return (N,) each image's place among the names, -1 where it has none."""
     exact = {name: place for place, name in enumerate(names)}
-    by_stem, stems = _once([_stem(name) for name in names]), _once([_stem(image) for image in images])
-    return np.array(
-        [exact.get(image, by_stem.get(_stem(image), -1) if _stem(image) in stems else -1) for image in images], np.int64
-    )
+    parts = [_parts(name) for name in names]
+    by_stem, once = _once([each[-1] for each in parts]), _once([_parts(image)[-1] for image in images])
+    found = []
+    for image in images:
+        own = _parts(image)
+        place = by_stem.get(own[-1], -1) if own[-1] in once else -1
+        found.append(exact.get(image, place if place >= 0 and _agree(own, parts[place]) else -1))
+    return np.array(found, np.int64)
 
 
 def _once(stems: Sequence[str]) -> dict[str, int]:
     """Return the place of each name that stands once."""
-    found: dict[str, int] = {}
-    several = set()
-    for place, stem in enumerate(stems):
-        if stem in found:
-            several.add(stem)
-        found[stem] = place
-    return {stem: place for stem, place in found.items() if stem not in several}
+    counts = Counter(stems)
+    return {stem: place for place, stem in enumerate(stems) if counts[stem] == 1}
 
 
-def _stem(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).stem
+def _parts(name: str) -> tuple[str, ...]:
+    """Return folders and file name without its suffix."""
+    return PurePosixPath(name.replace("\\", "/")).with_suffix("").parts
+
+
+def _agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Return whether one path ends as the other does: `b/7` may be `/data/b/7`, and not `a/7` of another data set."""
+    length = min(len(one), len(other))
+    return one[-length:] == other[-length:]
+
+
+def _refuse_twice(names: Sequence[str], what: str, path: Path) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"{what} {twice!r} twice, a vector for each image was expected", where=path)
 
 
 def _read(path: Path) -> tuple[list[str], Any]:

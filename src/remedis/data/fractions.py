@@ -6,6 +6,7 @@ All patients are put into one order, decided by (seed, draw) and by who they are
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 import numpy as np
@@ -81,13 +82,29 @@ def _strata(codes: Sequence[Integers], patients: Integers, count: int) -> Intege
 def _order(strata: Integers, hashes: npt.NDArray[np.uint64]) -> Integers:
     """Return the patients in order: within a stratum by hash, the strata side by side.
 
-    The k-th of n patients of a stratum stands at (k + u) / n, with one number u in (0, 1) for the stratum, so that no
-    stratum is always the first.
+    Every beginning of the order has each stratum's share up to less than one patient: the k-th of n patients of a
+    stratum, of P in K strata, is due not before place ((k - 1) + θ) P / n and not after (k - θ) P / n, with
+    θ = 1 / (2K - 2), and of those that may come the one with the nearest end does. Which of equals comes first is
+    decided by their hash.
+
+    Source: Tijdeman, The chairman assignment problem, Discrete Mathematics 32 (1980).
     """
-    where = np.empty(len(strata))
-    for stratum in np.unique(strata):
+    total = len(strata)
+    numbers, sizes = np.unique(strata, return_counts=True)
+    slack = max(2 * len(numbers) - 2, 1)
+    due = []
+    for stratum, size in zip(numbers, sizes.tolist(), strict=True):
         members = np.flatnonzero(strata == stratum)
         members = members[np.argsort(hashes[members], kind="stable")]
-        start = (int(np.bitwise_xor.reduce(hashes[members])) >> 11) * 2.0**-53
-        where[members] = (np.arange(len(members)) + start) / len(members)
-    return np.lexsort((hashes, where)).astype(np.int64)
+        for k, patient in enumerate(members.tolist()):
+            first = -(-(k * slack + 1) * total // (slack * size))
+            last = ((k + 1) * slack - 1) * total // (slack * size) + 1
+            due.append((first, last, int(hashes[patient]), patient))
+    due.sort(reverse=True)
+    order: list[int] = []
+    waiting: list[tuple[int, int, int]] = []
+    while len(order) < total:
+        while due and due[-1][0] <= len(order) + 1:
+            heapq.heappush(waiting, due.pop()[1:])
+        order.append(heapq.heappop(waiting)[2])
+    return np.array(order, np.int64)

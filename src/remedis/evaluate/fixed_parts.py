@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ class FixedParts:
         test: Row numbers.
         drawn: The parts that the manifest did not give, and were drawn by patient and stratified.
         elsewhere: Rows with a label whose split is none of the three words.
+        unused: Words of a column `split` that counts as absent, because no row says train, and their rows.
     """
 
     train: Integers
@@ -36,6 +37,7 @@ class FixedParts:
     test: Integers
     drawn: tuple[str, ...]
     elsewhere: int
+    unused: Mapping[str, int] = field(default_factory=dict)
 
 
 def fixed_parts(
@@ -70,7 +72,9 @@ def fixed_parts(
     found = {part: np.flatnonzero(known & (words == part)) for part in ("train", "validation", "test")}
     if not len(found["train"]):
         raise LabelError("no row with a label is in the training part; check split and label", where=manifest.path)
-    return FixedParts(found["train"], found["validation"], found["test"], tuple(drawn), elsewhere)
+    column = split_column(manifest.table)
+    unused = {} if column.words is not None else column.other
+    return FixedParts(found["train"], found["validation"], found["test"], tuple(drawn), elsewhere, unused)
 
 
 def _words(manifest: Manifest) -> npt.NDArray[np.object_]:

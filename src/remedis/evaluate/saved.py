@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
+from remedis.data import manifest
 from remedis.data.files import differences, read_json, scratch_folder
 from remedis.errors import CheckpointError, FolderError, InputError
 from remedis.evaluate.logistic import Features, Logistic
@@ -135,6 +136,12 @@ def written(folder: Path) -> Iterator[Path]:
     """
     with scratch_folder(folder) as scratch:
         yield scratch
+
+
+def with_model(table: pa.Table, *, encoder: str, method: str, classes: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Return predictions whose metadata names the model and each label's classes, of two the positive one last."""
+    model = {"encoder": encoder, "method": method, "classes": {label: list(names) for label, names in classes.items()}}
+    return manifest.with_facts(table, manifest.facts_of(table) | {"model": model})
 
 
 def predictions(table: pa.Table, scores: Mapping[str, Floats], seen: list[str]) -> pa.Table:

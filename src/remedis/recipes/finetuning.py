@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from remedis.errors import UsageError
 from remedis.recipes.choices import Choice, Limits, Recipe, find, resolved
 
 HYPER_RULE = "bit-hyperrule"
@@ -171,5 +172,8 @@ def resolve(name: str | None, given: Mapping[str, Any], *, images: int = 0, pixe
     """
     recipe = find(name, RECIPES)
     if name == HYPER_RULE:
+        if not pixels and not given.get("image_size"):
+            message = f"the recipe {HYPER_RULE} needs the images' sizes, which the manifest lacks; --image-size 480"
+            raise UsageError(message)
         recipe = {**recipe, **hyper_rule(images, pixels)}
     return resolved(FineTuning, recipe, given, LIMITS)

@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 3.5, 3.1  # inches
 _BOX = (0.135, 0.2, 0.835, 0.765)
 _BANDS = 4  # curves with bands in one panel; more of them have whiskers, set apart
 _APART = 0.022  # of the width, between the whiskers of two curves
-_ROOM_X, _ROOM_Y, _DROP = 0.08, 0.04, 0.03
+_ROOM_X, _ROOM_Y, _STRIP = 0.08, 0.04, 0.035
 _LABEL_ROOM = 0.11  # of the width, which a tick's words need
 _STYLES: dict[str, tuple[Any, str]] = {"logistic": ("-", "o"), "finetune": ((0, (5, 1.5, 1, 1.5)), "s")}
 
@@ -92,14 +92,15 @@ class Panel:
 
 
 def vertical(panels: Sequence[Panel]) -> tuple[float, float]:
-    """Return the limits of the AUROC axis that hold all of some panels."""
+    """Return the limits of the AUROC axis that hold all of some panels, with a strip for marks at the bottom."""
     lines = [line for panel in panels for line in panel.lines]
     values = np.concatenate([part.ravel() for line in lines for part in (line.values, line.low, line.high, line.each)])
     levels = [level for panel in panels for _, _, level in panel.levels]
     lone = [panel.lone for panel in panels if panel.lone is not None]
     known = np.concatenate([values[np.isfinite(values)], levels, lone, [0.5, 1.0]])
-    room = _ROOM_Y * (known.max() - known.min())
-    return float(max(known.min() - room, -0.02)), float(min(known.max() + room, 1.02))
+    wide = known.max() - known.min()
+    strip = _STRIP * wide * max((len(panel.marks) for panel in panels), default=0)
+    return float(known.min() - _ROOM_Y * wide - strip), float(min(known.max() + _ROOM_Y * wide, 1.02))
 
 
 def panel_figure(panel: Panel, limits: tuple[float, float], *, name: str, title: str, description: str) -> Drawn:
@@ -173,16 +174,16 @@ def _draw(axes: Any, line: Line, number: int, count: int, ends: tuple[float, flo
 
 
 def _mark(axes: Any, mark: Mark, number: int, ends: tuple[float, float], limits: tuple[float, float]) -> None:
-    """Draw a diamond where the baseline is reached, and its interval below, each encoder's on its own height."""
+    """Draw a diamond where the baseline is reached, and its interval above the axis, each on its own height."""
     if not math.isfinite(mark.share):
         return
-    below = mark.level - _DROP * (number + 1) * (limits[1] - limits[0])
+    below = limits[0] + _STRIP * (number + 0.7) * (limits[1] - limits[0])
     low = math.log(mark.low) if math.isfinite(mark.low) else ends[1]
     high = math.log(mark.high) if math.isfinite(mark.high) else ends[1]
     axes.plot([low, high], [below, below], color=mark.colour, linewidth=2.2, alpha=0.8, zorder=5)
     if not math.isfinite(mark.high):
         axes.plot([high], [below], marker=">", markersize=5, color=mark.colour, clip_on=False, zorder=5)
     where = math.log(mark.share)
-    axes.plot([where, where], [mark.level, below], color=mark.colour, linewidth=0.9, zorder=5)
+    axes.plot([where, where], [mark.level, below], color=mark.colour, linewidth=0.8, linestyle=(0, (1, 2)), zorder=2)
     axes.plot([where], [mark.level], marker="D", markersize=6.5, color=mark.colour, zorder=6,
               markeredgecolor=PAPER, markeredgewidth=1)  # fmt: skip

@@ -61,7 +61,7 @@ def _table(said: Plain, parts: Mapping[str, Plain]) -> list[Plain]:
         {"name": "patients", "cells": [f"{each['patients']:,}" for each in parts.values()]},
     ]
     rows += _classes(said.get("by_class", {}), parts)
-    rows += _shares(said.get("sex", {}), parts, SEXES)
+    rows += _shares(said.get("sex", {}), parts, SEXES | {"not given": "sex not given"})
     ages = said.get("age", {})
     if any(ages.get(name) for name in parts):
         rows.append({"name": "age, median (quartiles)", "cells": [_age(ages.get(name)) for name in parts]})

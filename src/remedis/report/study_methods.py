@@ -70,7 +70,7 @@ def sizes(study: StudyFolder, data_set: str) -> dict[str, tuple[int, int]]:
             found.setdefault("train", (round(row["labelled_images"]), round(row["labelled_patients"])))
     for part, said in study.flow.get(data_set, {}).get("parts", {}).items():
         found.setdefault(part, (said["images"], said["patients"]))
-    return found
+    return {part: found[part] for part in ("train", "validation", "test") if part in found}
 
 
 def _data(study: StudyFolder, names: Names) -> list[str]:
@@ -78,7 +78,7 @@ def _data(study: StudyFolder, names: Names) -> list[str]:
     for data_set in study.job["data_sets"]:
         words = [
             f"{name} {counted(images, 'images')} of {counted(patients, 'patients')}"
-            for name, (images, patients) in sorted(sizes(study, data_set).items(), reverse=True)
+            for name, (images, patients) in sizes(study, data_set).items()
         ]
         where = "another site" if data_set in study.job["other_sites"] else "in distribution"
         found.append(f"{names.data_set(data_set)} ({where}): {', '.join(words)}.")
@@ -130,9 +130,9 @@ def _probe(study: StudyFolder) -> str:
     size = study.job.get("image_size")
     at = f" of {size} × {size} px images" if size else ""
     return (
-        f"Probe: logistic regression on frozen embeddings (float32){at}, standardised by mean and standard "
-        f"deviation of the whole training part, labelled or not, with an L2 penalty whose C was chosen from {count} values between "
-        f"10^{low} and 10^{high} by the log loss on the validation part."
+        f"Probe: logistic regression on frozen embeddings (float32){at}, standardised by mean and standard deviation "
+        "of the whole training part, labelled or not, with an L2 penalty whose C was chosen from "
+        f"{count} values between 10^{low} and 10^{high} by the log loss on the validation part."
     )
 
 

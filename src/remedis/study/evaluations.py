@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from remedis.data.files import write_atomic
-from remedis.data.manifest import facts_of, with_facts
+from remedis.data.manifest import facts_of, relative_root, with_facts
 from remedis.evaluate.evaluation import Planned, Settings, evaluate, plan
 from remedis.evaluate.evaluation_folder import Asked, tables
 from remedis.evaluate.group_table import subgroup_table
 from remedis.evaluate.label_tables import freeze
 from remedis.evaluate.predictions import Predictions, open_predictions
-from remedis.evaluate.saved import columns_of
+from remedis.evaluate.saved import columns_of, with_model
 from remedis.study.cell_scores import Scored
 from remedis.study.fits import Cell, Fit, unlike
 from remedis.study.question import METHOD_NAMES, DataSet, Question
@@ -53,11 +53,15 @@ def write_predictions(question: Question, fit: Fit, scored: Sequence[Scored], ou
             [_table(data_set, own, part) for part in ("validation", "test") if any(each.part == part for each in own)]
         )
         facts = {
-            **facts_of(data_set.manifest.table), "data_set": data_set.manifest.data_set, "encoder": fit.encoder,
-            "method": METHOD_NAMES[fit.method], "train_dataset": fit.train, "label_fraction": 1.0,
+            **facts_of(data_set.manifest.table), "root": relative_root(data_set.manifest.root, path),
+            "data_set": data_set.manifest.data_set, "train_dataset": fit.train, "label_fraction": 1.0,
         }  # fmt: skip
+        classes = {label.label: label.classes for label in data_set.targets}
+        table = with_model(
+            with_facts(table, facts), encoder=fit.encoder, method=METHOD_NAMES[fit.method], classes=classes
+        )
         with write_atomic(path) as temporary:
-            pq.write_table(with_facts(table, facts), temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd")
         found[name] = path
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from remedis.errors import UsageError
+from remedis.evaluate import seen
 from remedis.models.encoder import Encoder
 from remedis.models.staged import Staged
 from remedis.recipes.finetuning import FineTuning
@@ -187,6 +189,8 @@ class FineTune:
         """Write the encoder and the head as they are now."""
         head = self._model.head
         finetuned.write(folder, self._encoder, head, self._plan.labels.labels, {"step": self._step})
+        if (self._folder.path / seen.FILE_NAME).exists():  # so that the model can be moved away from its run
+            shutil.copy2(self._folder.path / seen.FILE_NAME, folder)
 
     def _ask(self) -> Verdict:
         if rank() != 0 or self._judge is None:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from remedis.console import QUIET, Console
-from remedis.data.embeddings import write_rejected
+from remedis.data.embeddings import read_rejected, write_rejected
 from remedis.data.files import write_atomic
 from remedis.data.loader import View
 from remedis.data.manifest import Manifest
@@ -178,7 +178,8 @@ def finetune(job: Job, folder: RunFolder, facts: Mapping[str, Any], console: Con
         unread = {int(job.train[row]): why for row, why in batches.rejected.items()}
         found = union(unread | (judge.rejected if judge else {}))
         names = job.manifest.table["image"]
-        rejected = [(str(names[row].as_py()), found[row]) for row in sorted(found)]
+        now = {str(names[row].as_py()): found[row] for row in sorted(found)}
+        rejected = list({**dict(read_rejected(folder.path)), **now}.items())  # those of earlier starts too
         if distributed.rank() == 0:
             if rejected:
                 write_rejected(folder.path, rejected)

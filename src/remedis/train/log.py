@@ -89,7 +89,7 @@ class Log:
             if not math.isfinite(read["loss"]):
                 raise StoppedError(
                     f"the loss is {read['loss']} at step {step}, a finite number was expected; what was saved before "
-                    "is kept. Lower --learning-rate, lengthen --warmup-epochs, or try --precision fp32"
+                    "is kept. Lower --learning-rate, lengthen the warm-up, or try --precision fp32"
                 )
             self.loss = read["loss"]
             for name, value in read.items():

@@ -38,6 +38,6 @@ def scores_of(
         reason = next(iter(squares.rejected.values()), "there is none")
         raise InputError(f"no image could be read: {reason}; remedis index check names them")
     scores: dict[str, Floats] = {}
-    for label, values in zip(model.labels, probabilities(torch.cat(logits), model.labels), strict=True):
-        scores |= columns_of(list(label.score_columns), values)
+    for label, found_scores in zip(model.labels, probabilities(torch.cat(logits), model.labels), strict=True):
+        scores |= columns_of(list(label.score_columns), found_scores)
     return np.concatenate(rows), scores
