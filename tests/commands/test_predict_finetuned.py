@@ -56,8 +56,8 @@ def test_scores_are_what_the_network_gives_on_the_same_squares(made: Path, score
 def test_what_was_seen_is_told_by_file_and_by_patient(made: Path, scored: Path) -> None:
     assert pq.read_table(scored)["seen"].to_pylist() == ["train"] * 12 + ["validation"] * 6 + ["no"] * 6
     facts = manifests.facts_of(pq.read_table(scored))
-    assert facts["method"] == "finetune"
-    assert facts["labels"][1]["classes"] == ["a", "b", "c"]
+    assert facts["model"]["method"] == "finetune"
+    assert facts["model"]["classes"] == {"bright": ["0", "1"], "kind": ["a", "b", "c"]}
     assert (scored.parent / facts["root"]).resolve() == (made / "images").resolve()
 
 

@@ -184,6 +184,15 @@ def test_who_was_left_out_is_drawn(pages: dict[str, Any]) -> None:
     assert ["age, median (quartiles)", *["48 (33–58.5)"] * 3] in table
 
 
+def test_a_repeated_study_says_which_repetition_its_models_are_of(pages: dict[str, Any]) -> None:
+    for words in ("learnt from all labels, in the first repetition.", "Parts are those of the first repetition."):
+        assert words in pages["repeated"][1]
+        assert words not in pages["plain"][1]
+    shares = [row[3] for row in table_rows(pages["repeated"][1], "matches")]
+    assert shares == ["20%", "not reached", "at most 5% ≤ 5%"]
+    assert [row[5] for row in table_rows(pages["repeated"][1], "differences")] == ["3 of 3", "0 of 3", "3 of 3"]
+
+
 def test_leaking_patients_are_the_first_caution(tmp_path: Path) -> None:
     folder = study_folder(tmp_path / "study")
     flow = json.loads((folder / "flow.json").read_text())

@@ -12,6 +12,7 @@ import pyarrow as pa
 from remedis.data.manifest import Manifest
 from remedis.data.splits import by_patient, split_column
 from remedis.errors import LabelError
+from remedis.evaluate.parts import refuse_leak
 from remedis.evaluate.targets import UNKNOWN, Target
 
 Integers = npt.NDArray[np.int64]
@@ -56,7 +57,9 @@ def fixed_parts(
 
     Raises:
         LabelError: No row with a label is left to train on.
+        LeakError: A patient stands in two of the given parts.
     """
+    refuse_leak(manifest.table, str(manifest.path or manifest.root), data_set=manifest.data_set)
     codes = np.stack([each.codes for each in targets], axis=1)
     known = (codes != UNKNOWN).any(axis=1)
     words = _words(manifest)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from remedis.data import manifest, splits
-from remedis.errors import LabelError, ManifestError, nearest
+from remedis.errors import LabelError, LeakError, ManifestError, nearest
 from remedis.evaluate.folds import Fold, grouped_folds
 from remedis.evaluate.metrics import Integers
 from remedis.evaluate.targets import UNKNOWN, Target
@@ -81,6 +81,23 @@ def units_of(table: pa.Table, cluster: str | None, *, where: str = "") -> Units:
     if "patient_id" in table.column_names and table["patient_id"].null_count < table.num_rows:
         return Units(np.asarray(manifest.patient_keys(table), dtype=np.int64), "patients")
     return Units(np.arange(table.num_rows), "images")
+
+
+def refuse_leak(table: pa.Table, where: str, *, data_set: str | None = None) -> None:
+    """Refuse a split that a patient stands on both sides of.
+
+    Raises:
+        LeakError: Names the first of them.
+    """
+    rows = splits.leaking_patients(table, data_set=data_set)
+    if len(rows):
+        several = "1 patient stands" if len(rows) == 1 else f"{len(rows):,} patients stand"
+        first = table["patient_id"][int(rows[0])].as_py()
+        raise LeakError(
+            f"{several} in two parts of the split (the first: {first}), each in one was expected; remedis index "
+            "check lists them, remedis index folder --split patient:0.7,0.1,0.2 makes another split",
+            where=where,
+        )
 
 
 def split_words(table: pa.Table) -> list[str | None] | None:

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from remedis.data import embeddings, manifest, splits
-from remedis.errors import InputError, LeakError
+from remedis.errors import InputError
 from remedis.evaluate.logistic import Features
-from remedis.evaluate.parts import Units, split_words, units_of
+from remedis.evaluate.parts import Units, refuse_leak, split_words, units_of
 
 _MUST_AGREE = ("encoder_hash", "width", "contract", "profile", "profile_version", "fit", "image_size")
 _SHOULD_AGREE = ("precision", "engine")
@@ -77,22 +77,10 @@ def open_source(
     found = embeddings.read(folder, where=where)
     split = None if tested_whole else split_words(found.table)
     if split is not None:
-        _refuse_leak(found.table, str(folder))
+        refuse_leak(found.table, str(folder))
     units = units_of(found.table, cluster, where=str(folder))
     notes = (*_notes_on_units(found.table, units), *(() if tested_whole else _notes_on_split(found.table, split)))
     return Source(found.table, found.matrix, units, split, str(folder), found.facts, notes)
-
-
-def _refuse_leak(table: pa.Table, where: str) -> None:
-    rows = splits.leaking_patients(table)
-    if len(rows):
-        several = "1 patient stands" if len(rows) == 1 else f"{len(rows):,} patients stand"
-        first = table["patient_id"][int(rows[0])].as_py()
-        raise LeakError(
-            f"{several} in two parts of the split (the first: {first}), each in one was expected; remedis index "
-            "check lists them, remedis index folder --split patient:0.7,0.1,0.2 makes another split",
-            where=where,
-        )
 
 
 def _notes_on_units(table: pa.Table, units: Units) -> list[str]:
