@@ -124,6 +124,21 @@ def test_many_comparisons_are_counted(tmp_path: Path) -> None:
     assert not any("comparisons" in line for line in values(study_folder(tmp_path / "one"))["cautions"])
 
 
+def test_the_strongest_trivial_feature_ends_the_sentence(tmp_path: Path) -> None:
+    folder = study_folder(tmp_path / "study")
+    audit = json.loads((folder / "audit.json").read_text())
+    (size,) = audit[HERE]
+    said = "pneumonia: brightness alone reaches AUROC 0.91 (0.88 to 0.94, 546 patients), which a disease can change too"
+    brightness = size | {"message": f"{said}; compare every figure with that"}
+    (folder / "audit.json").write_text(json.dumps({HERE: [size], THERE: [brightness]}))
+    data = values(folder)
+    assert data["sentence"].endswith(" – but brightness alone reaches 0.91 on south")
+    assert data["cautions"][0].startswith("south, pneumonia: brightness alone reaches AUROC 0.91 (0.88–0.94) (which a")
+    assert [each["lone"]["value"] for each in data["answers"]] == [0.87, 0.91, 0.91]
+    (folder / "audit.json").write_text(json.dumps({HERE: [], THERE: []}))
+    assert " alone " not in values(folder)["sentence"]
+
+
 def test_an_encoder_alone_is_told_by_its_auroc(tmp_path: Path) -> None:
     data = values(study_folder(tmp_path / "study", encoders=(BASE,)))
     assert data["sentence"].startswith(

@@ -18,7 +18,7 @@ from remedis.report.study_figures import HEIGHT, WIDTH, Line, Mark, Panel, panel
 from remedis.report.study_folder import open_study
 from remedis.report.study_names import Names
 from report_folders import reported
-from report_studies import AUROC, BASE, OTHER, PATIENTS, SHARES, study_folder
+from report_studies import AUROC, BASE, OTHER, PATIENTS, PLACES, SHARES, study_folder
 
 LIMITS = (0.45, 1.0)
 NOTHING = np.full(3, np.nan)
@@ -132,7 +132,8 @@ def test_panels_are_of_each_scenario_and_share_a_scale(tmp_path: Path) -> None:
         "In distribution: learnt and tested on north", "Out of distribution: learnt on north, tested on south",
         "Adapted: learnt and tested on south",
     ]  # fmt: skip
-    assert len({tuple(panel["places"][0]["y"]) for panel in panels}) == 1
+    ((low, high),) = {tuple(panel["places"][0]["y"]) for panel in panels}
+    assert 0.4 < low < 0.5 < 1 < high < 1.05  # the lowest limit is 0.5, the highest scale ends at 1
     traces = {trace["name"]: trace["points"] for trace in panels[2]["places"][0]["traces"]}
     for encoder, name in ((OTHER, "run/last, probe"), (BASE, "base, probe")):
         assert [point[:2] for point in traces[name]] == [
@@ -181,6 +182,15 @@ def test_an_encoder_has_one_colour_on_the_whole_page(tmp_path: Path) -> None:
     assert len(set(wanted.values())) == 4
     dots = re.findall(r'<span class="dot" style="background:([^"]+)"></span>([^<]+)</span>', html)
     assert {(name, colour) for colour, name in dots} == set(wanted.items())
+    (chart,) = charts(study, names, answers(study, names))
+    for panel, scenario in zip(chart["panels"], PLACES, strict=True):
+        root, where = ElementTree.fromstring(panel["svg"]), panel["places"][0]
+        _, bottom, _, tall = where["box"]
+        for position, encoder in enumerate(encoders):
+            values = np.array(AUROC[scenario, OTHER if position else BASE]) - 0.01 * max(position - 1, 0)
+            share = bottom + tall * (values - where["y"][0]) / (where["y"][1] - where["y"][0])
+            drawn_at = [points[:, 1] for _, points in strokes(root, names.css(encoder)) if len(points) == len(values)]
+            assert any(np.allclose(found, (1 - share) * HEIGHT * POINTS, atol=0.02) for found in drawn_at)
     whiskers = re.findall(r'<svg class="whisker own" role="img" style="--own:([^"]+)"><title>([^:]+):', html)
     assert {(name, colour) for colour, name in whiskers} <= set(wanted.items())
     entries = {entry["name"].removesuffix(" (baseline)"): entry["colour"] for entry in legend(study, names)[:4]}

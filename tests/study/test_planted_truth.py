@@ -192,7 +192,7 @@ def test_where_nothing_was_planted_nothing_is_found_at_the_stated_rate(tmp_path:
     # `few` and `plain` are the same by construction too, while `many` is worse at all labels
     assert missing_zero([each.at_all_labels["few"] for each in done]) <= MOST
     assert sum(each.at_all_labels["many"][1] < 0 for each in done) >= SEEDS / 2
-    assert sum(each.saving[1] < 1 for each in done) >= 0.9 * SEEDS
+    assert sum(each.saving[1] < 1 for each in done) >= 0.7 * SEEDS
 
 
 @pytest.mark.slow

@@ -147,3 +147,21 @@ def test_a_part_of_what_is_asked() -> None:
     part = asked.part(slice(1, 3)).to(torch.device("cpu"))
     assert part.wanted.tolist() == [[2, 3], [4, 5]]
     assert part.weights.tolist() == [[1], [2]]
+
+
+def test_a_class_set_aside_is_learnt_and_the_others_share_the_score() -> None:
+    """CheXpert's U-MultiClass (arXiv:1901.07031, section 3): p1 / (p0 + p1) of a softmax over three classes."""
+    label = Learnt("edema", ("0", "1", "uncertain"), ("uncertain",))
+    logits = torch.tensor([[0.3, 1.1, 4.0], [2.0, -1.0, -3.0]])
+    whole = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True)
+    (scores,) = probabilities(logits, [label])
+    np.testing.assert_allclose(scores, whole[:, 1] / (whole[:, 0] + whole[:, 1]), rtol=1e-6)
+    assert (label.width, label.scored, label.score_columns) == (3, ("0", "1"), ("score_edema",))
+    assert label.scored_codes(np.array([0, 1, 2, -1])).tolist() == [0, 1, -1, -1]
+
+
+def test_of_four_classes_one_aside_three_share_the_score() -> None:
+    label = Learnt("cell", ("a", "b", "c", "d"), ("b",))
+    (scores,) = probabilities(torch.tensor([[1.0, 9.0, 2.0, 3.0]]), [label])
+    np.testing.assert_allclose(scores[0], np.exp([1, 2, 3]) / np.exp([1, 2, 3]).sum(), rtol=1e-12)
+    assert label.score_columns == ("score_cell=a", "score_cell=c", "score_cell=d")

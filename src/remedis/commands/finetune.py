@@ -176,7 +176,13 @@ def _job(options: Options, rows: Rows, cell: Mapping[str, float], device: str) -
 
 def _resolved(options: Options, rows: Rows, cell: Mapping[str, float]) -> FineTuning:
     given = {**dataclasses.asdict(options), "learning_rate": None, "weight_decay": None, **cell}
-    return resolve(options.recipe, given, images=len(rows.train), pixels=_pixels(rows.manifest))
+    given["aside"] = options.aside or None
+    settings = resolve(options.recipe, given, images=len(rows.train), pixels=_pixels(rows.manifest))
+    for each in rows.targets:
+        if len(set(each.classes) - set(settings.aside)) < 2:
+            aside = ",".join(settings.aside)
+            raise UsageError(f"--aside {aside} leaves fewer than two classes of label {each.label!r} to score")
+    return settings
 
 
 def _settings(options: Options, rows: Rows, cell: Mapping[str, float], encoder: Encoder) -> FineTuning:

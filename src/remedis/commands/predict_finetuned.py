@@ -54,7 +54,7 @@ def _write(options: Predict, model: FineTuned, rows: Manifest, scores: dict[str,
     words = seen.recognise(rows.table, seen.load(run), dataset=rows.data_set, root=rows.root)
     table = saved.predictions(rows.table, scores, words)
     facts = {**rows.facts, "root": manifests.relative_root(rows.root, options.out), "data_set": rows.data_set}
-    classes = {label.label: label.classes for label in model.labels}
+    classes = {label.label: label.scored for label in model.labels}
     table = manifests.with_facts(table, facts)
     table = saved.with_model(table, encoder=model.encoder.name, method="finetune", classes=classes)
     with write_atomic(options.out) as temporary:

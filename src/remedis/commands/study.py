@@ -124,6 +124,7 @@ def _work(options: Study) -> Work:
     question = question_of(options)
     given = dataclasses.asdict(options) | {"image_size": options.image_size}
     settings = resolve(options.recipe, given, images=len(question.here[0].parts[0].train))
+    settings = dataclasses.replace(settings, aside=())  # every class of a study has a score, whatever the method
     machine = Machine(device, precision_of(options.precision, device), workers_of(options.workers), cache=True)
     return Work(
         options, question, cells_of(question),

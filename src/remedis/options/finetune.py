@@ -30,6 +30,9 @@ class LabelOptions:
     exclude_class: tuple[str, ...] = field(default=(), metadata=_RARE)
     """Leave out rows of these classes."""
 
+    aside: tuple[str, ...] = field(default=(), metadata=_RARE)
+    """Classes that are learnt and not scored: a score is among the others; the recipe chexpert has uncertain."""
+
     class_weights: str | None = None
     """none, or balanced: each class weighs as much as the others in sum."""
 
@@ -63,7 +66,7 @@ class FineTuneOptions:
     """0. Several make a grid."""
 
     optimizer: str | None = None
-    """momentum, lars, adam or adamw; momentum."""
+    """momentum (Nesterov's), sgd (plain momentum), lars, adam or adamw; momentum."""
 
     patience: int | None = None
     """Evaluations without improvement on validation that end the run; 10, and 0 never ends it early."""
@@ -78,7 +81,7 @@ class FineTuneOptions:
     """Share of the steps in which the rate rises; 0."""
 
     momentum: float | None = field(default=None, metadata=_RARE)
-    """Of lars and momentum; 0.9."""
+    """Of lars, momentum and sgd; 0.9."""
 
     exclude: str | None = field(default=None, metadata=_RARE)
     """What has no decay and no trust ratio: norms-and-biases, or the official patterns, which miss group norms."""

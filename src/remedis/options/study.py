@@ -82,7 +82,7 @@ class StudyTuning:
     """0."""
 
     optimizer: str | None = field(default=None, metadata=_RARE)
-    """momentum, lars, adam or adamw; momentum."""
+    """momentum, sgd, lars, adam or adamw; momentum."""
 
     learning_rate_scaling: str | None = field(default=None, metadata=_RARE)
     """linear, sqrt or none."""

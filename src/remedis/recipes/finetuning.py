@@ -30,8 +30,8 @@ class FineTuning:
         decay_at: Shares of all steps at which the rate falls to a tenth.
         warmup_share: Share of all steps in which the rate rises.
         weight_decay: λ of the L2 penalty.
-        optimizer: `lars`, `momentum` (Nesterov), `adam`, or `adamw` (ours).
-        momentum: Of `lars` and `momentum`.
+        optimizer: `lars`, `momentum` (Nesterov), `sgd` (plain momentum), `adam`, or `adamw`; the last two are ours.
+        momentum: Of `lars`, `momentum` and `sgd`.
         train_batch_size: Images a step, over all processes.
         train_epochs: Times that each image is seen on average.
         train_steps: Steps instead of epochs where above 0.
@@ -46,6 +46,7 @@ class FineTuning:
         equalize_histogram: Half of the views are equalised.
         mixup: α of the Beta distribution that mixes pairs of images and labels; 0 mixes nothing.
         class_weights: `none`, or `balanced`: each class weighs as much as the others in sum.
+        aside: Classes that are learnt and not scored, of the labels that have them.
         patience: Evaluations without improvement on validation that end the run; 0 never ends it early.
         exclude: What has no weight decay and no trust ratio, see `Pretraining`.
     """
@@ -56,7 +57,7 @@ class FineTuning:
     decay_at: tuple[float, ...] = (0.3, 0.6, 0.9)
     warmup_share: float = 0.0
     weight_decay: float = 0.0
-    optimizer: Literal["lars", "momentum", "adam", "adamw"] = "momentum"
+    optimizer: Literal["lars", "momentum", "sgd", "adam", "adamw"] = "momentum"
     momentum: float = 0.9
     train_batch_size: int = 64
     train_epochs: int = 30
@@ -72,6 +73,7 @@ class FineTuning:
     equalize_histogram: bool = False
     mixup: float = 0.0
     class_weights: Literal["none", "balanced"] = "none"
+    aside: tuple[str, ...] = ()
     patience: int = 10
     exclude: Literal["norms-and-biases", "official"] = "norms-and-biases"
 
@@ -89,6 +91,7 @@ RECIPES: Mapping[str, Recipe] = {
         "learning_rate_scaling": Choice("none", "the CheXpert paper gives the rate of its own batch"),
         "train_batch_size": Choice(16, "the CheXpert paper"),
         "train_epochs": Choice(3, "the CheXpert paper"),
+        "aside": Choice(("uncertain",), "the CheXpert paper's U-MultiClass: scored among positive and negative alone"),
     },
     "camelyon": {
         "image_size": Choice(224, "the official notebook enlarges 96 px patches to 224"),
@@ -102,7 +105,7 @@ RECIPES: Mapping[str, Recipe] = {
         "warmup_share": Choice(0.1, "ours: LARS from a new head needs a slow start"),
     },
     HYPER_RULE: {
-        "optimizer": Choice("momentum", "BiT-HyperRule (arXiv:1912.11370): SGD with momentum 0.9"),
+        "optimizer": Choice("sgd", "BiT-HyperRule (arXiv:1912.11370): SGD with plain momentum 0.9"),
         "learning_rate": Choice(0.003, "BiT-HyperRule, at its batch of 512"),
         "learning_rate_scaling": Choice("none", "BiT-HyperRule gives the rate of its own batch"),
         "train_batch_size": Choice(512, "BiT-HyperRule"),

@@ -106,14 +106,17 @@ def open_run(folder: Path) -> Run:
     """
     facts = read_json(folder / RUN)
     job = facts.get("job") if isinstance(facts, dict) else None
+    verb = facts.get("verb", VERB) if isinstance(facts, dict) else VERB
+    if verb != VERB:
+        raise InputError(
+            f"the run of remedis {VERB} was expected, this is one of {verb!r}; of a fine-tuning remedis predict and "
+            "remedis evaluate say what it is worth",
+            where=folder / RUN,
+        )
     missing = [name for name in _IN_JOB if name not in job] if isinstance(job, dict) else ["job"]
     if missing:
         raise InputError(
             f"{missing[0]!r} was expected and is not there; remedis pretrain writes it", where=folder / RUN
-        )
-    if facts.get("verb") != VERB:
-        raise InputError(
-            f"the run of remedis {VERB} was expected, this is one of {facts.get('verb')!r}", where=folder / RUN
         )
     whole, damaged, cut = _read_log(folder / METRICS)
     found = [_finite(line) for line in whole]

@@ -120,6 +120,7 @@ class Job:
         return {
             **dataclasses.asdict(self.settings),
             "decay_at": list(self.settings.decay_at),
+            "aside": list(self.settings.aside),
             "encoder_hash": self.encoder.hash,
             "network": self.encoder.network,
             "manifest_hash": self.manifest.hash(),
@@ -257,18 +258,19 @@ def _plan(job: Job, pace: Pace) -> Plan:
         settings.learning_rate_scaling, settings.decay_at if settings.schedule == "steps" else None,
     )  # fmt: skip
     return Plan(
-        settings, rate, pace.total, job.seed, labels.matrix(job.targets, job.train, settings.class_weights),
+        settings, rate, pace.total, job.seed,
+        labels.matrix(job.targets, job.train, settings.class_weights, settings.aside),
         job.machine.device, job.machine.precision == "bf16", job.machine.parts, job.machine.recompute,
     )  # fmt: skip
 
 
 def _judge(job: Job) -> Judge | None:
     if not len(job.validation) or distributed.rank() != 0:
-        return Judge(None, job.targets) if len(job.validation) else None
+        return Judge(None, job.targets, job.settings.aside) if len(job.validation) else None
     contract = job.encoder.contract
     view = View(job.profile, job.settings.image_size, contract.fit)
     squares = Squares(job.manifest, job.validation, view, workers=job.machine.workers, keep=True)
-    return Judge(squares, job.targets)
+    return Judge(squares, job.targets, job.settings.aside)
 
 
 def _remember(job: Job, folder: RunFolder) -> None:

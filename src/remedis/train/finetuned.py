@@ -100,7 +100,10 @@ def load(folder: Path) -> FineTuned:
         raise CheckpointError(f"{FACTS} is of another version than {FORMAT}; update remedis", where=place)
     encoder = open_encoder(place)
     try:
-        labels = tuple(Learnt(str(each["label"]), tuple(map(str, each["classes"]))) for each in facts["labels"])
+        labels = tuple(
+            Learnt(str(each["label"]), tuple(map(str, each["classes"])), tuple(map(str, each.get("aside", ()))))
+            for each in facts["labels"]
+        )
         head = Classifier(encoder.width, sum(widths(labels)))
         head.load_state_dict(load_file(place / HEAD))
     except FileNotFoundError as error:

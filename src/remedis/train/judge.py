@@ -13,7 +13,7 @@ from remedis.errors import StoppedError
 from remedis.evaluate.intervals import plain
 from remedis.evaluate.metrics import Floats, Integers, Ranking
 from remedis.evaluate.targets import Target
-from remedis.train.labels import LabelMatrix, Learnt, loss, matrix, probabilities
+from remedis.train.labels import LabelMatrix, loss, matrix, probabilities
 from remedis.train.squares import Squares, logits_of
 
 
@@ -43,10 +43,11 @@ class Judge:
     Args:
         squares: Its images; None in processes that are not asked.
         targets: The labels of all rows of the manifest.
+        aside: Classes that are learnt and not scored.
     """
 
-    def __init__(self, squares: Squares | None, targets: Sequence[Target]) -> None:
-        self._squares, self._targets = squares, targets
+    def __init__(self, squares: Squares | None, targets: Sequence[Target], aside: Sequence[str] = ()) -> None:
+        self._squares, self._targets, self._aside = squares, targets, aside
 
     @property
     def rejected(self) -> dict[int, str]:
@@ -72,7 +73,7 @@ class Judge:
                 "the network's logits of the validation part are not finite; what was saved before is kept. Lower "
                 "--learning-rate, or try --precision fp32"
             )
-        labels = matrix(self._targets, rows, "none")
+        labels = matrix(self._targets, rows, "none", self._aside)
         asked = labels.of(torch.arange(len(rows)))
         value = float(loss(logits, asked, labels.labels, asked.weights.sum(0)))
         return Verdict(macro_auroc(logits, labels), value, len(rows))
@@ -82,16 +83,16 @@ def macro_auroc(logits: Tensor, labels: LabelMatrix) -> float:
     """Return the mean AUROC of the labels that have one, NaN where none has."""
     scores = probabilities(logits, labels.labels)
     found = [
-        _auroc(label, score, labels.codes[:, place].numpy())
+        _auroc(score, label.scored_codes(labels.codes[:, place].numpy()))
         for place, (label, score) in enumerate(zip(labels.labels, scores, strict=True))
     ]
     defined = [value for value in found if not np.isnan(value)]
     return float(np.mean(defined)) if defined else float("nan")
 
 
-def _auroc(label: Learnt, score: Floats, codes: Integers) -> float:
+def _auroc(score: Floats, codes: Integers) -> float:
     known = codes >= 0
-    columns = [(score, codes == 1)] if label.width == 1 else [(score[:, k], codes == k) for k in range(label.width)]
+    columns = [(score, codes == 1)] if score.ndim == 1 else [(own, codes == k) for k, own in enumerate(score.T)]
     units = np.arange(int(known.sum()))
     values = [
         plain(Ranking(truth[known], values[known], units, ("auroc",)), len(units))["auroc"]

@@ -24,10 +24,13 @@ class Learnt:
     Attributes:
         label: The column.
         classes: K names; of two the second is the positive one.
+        aside: Classes among them that are learnt and not scored: a score is among the others alone. CheXpert's
+            U-MultiClass learns `uncertain` so (arXiv:1901.07031, section 3).
     """
 
     label: str
     classes: tuple[str, ...]
+    aside: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -35,13 +38,26 @@ class Learnt:
         return 1 if len(self.classes) == 2 else len(self.classes)
 
     @property
+    def scored(self) -> tuple[str, ...]:
+        """The classes that have a score."""
+        return tuple(name for name in self.classes if name not in self.aside)
+
+    def scored_codes(self, codes: Integers) -> Integers:
+        """Return (n,) places among the scored classes, -1 for a class set aside and where it is unknown."""
+        places = [self.scored.index(name) if name in self.scored else -1 for name in self.classes]
+        return np.array([*places, -1], np.int64)[codes]
+
+    @property
     def score_columns(self) -> tuple[str, ...]:
         """Names of its probabilities in predictions."""
-        return Target(self.label, self.classes, np.array([], np.int64), {}).score_columns
+        return Target(self.label, self.scored, np.array([], np.int64), {}).score_columns
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"label": self.label, "classes": list(self.classes), "score_columns": list(self.score_columns)}
+        return {
+            "label": self.label, "classes": list(self.classes), "aside": list(self.aside),
+            "score_columns": list(self.score_columns),
+        }  # fmt: skip
 
 
 def widths(labels: Sequence[Learnt]) -> list[int]:
@@ -96,7 +112,7 @@ class Asked:
         return Asked(self.wanted[rows], self.weights[rows])
 
 
-def matrix(targets: Sequence[Target], rows: Integers, class_weights: str) -> LabelMatrix:
+def matrix(targets: Sequence[Target], rows: Integers, class_weights: str, aside: Sequence[str] = ()) -> LabelMatrix:
     """Return the labels of some rows.
 
     Args:
@@ -104,8 +120,11 @@ def matrix(targets: Sequence[Target], rows: Integers, class_weights: str) -> Lab
         rows: (N,) those that are trained on.
         class_weights: `none`: each row weighs 1. `balanced`: a row of class c weighs n / (K n_c), so that the n rows
             with this label weigh n in sum, and each class the same.
+        aside: Classes that are learnt and not scored, of the labels that have them.
     """
-    labels = tuple(Learnt(each.label, each.classes) for each in targets)
+    labels = tuple(
+        Learnt(each.label, each.classes, tuple(name for name in aside if name in each.classes)) for each in targets
+    )
     codes = np.stack([each.codes[rows] for each in targets], axis=1)
     weights = []
     for place, label in enumerate(labels):
@@ -141,9 +160,13 @@ def loss(logits: Tensor, asked: Asked, labels: Sequence[Learnt], counts: Tensor)
 
 
 def probabilities(logits: Tensor, labels: Sequence[Learnt]) -> list[npt.NDArray[np.float64]]:
-    """Return for each label (n,) the probability of the positive class, or (n, K)."""
+    """Return for each label (n,) the probability of the positive class, or (n, K) of the scored classes."""
     parts = torch.split(logits.double(), widths(labels), dim=1)
-    return [
-        (torch.sigmoid(part[:, 0]) if label.width == 1 else torch.softmax(part, 1)).numpy()
-        for part, label in zip(parts, labels, strict=True)
-    ]
+    return [_probability(part, label).numpy() for part, label in zip(parts, labels, strict=True)]
+
+
+def _probability(logits: Tensor, label: Learnt) -> Tensor:
+    if label.width == 1:
+        return torch.sigmoid(logits[:, 0])
+    scored = torch.softmax(logits[:, [label.classes.index(name) for name in label.scored]], 1)
+    return scored[:, 1] if len(label.scored) == 2 else scored

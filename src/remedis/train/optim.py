@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-OptimizerName = Literal["lars", "momentum", "adam", "adamw"]
+OptimizerName = Literal["lars", "momentum", "sgd", "adam", "adamw"]
 Rule = Literal["norms-and-biases", "official"]
 
 ETA = 0.001  # LARS: the length of an update as a share of the weights' length
@@ -140,12 +140,12 @@ def make_optimizer(
     """Return an optimiser with two groups, the weights that decay and those that do not.
 
     Args:
-        name: `lars`; `momentum`: Nesterov's; `adam`: the decay is part of the gradient, as an L2 term of the loss
-            makes it; `adamw`: the decay is apart from it. Both with β 0.9 and 0.999, ε 1e-8; TensorFlow adds ε before
-            the correction of the bias, which shows only on gradients of about that size.
+        name: `lars`; `momentum`: Nesterov's; `sgd`: the plain one; `adam`: the decay is part of the gradient, as an L2
+            term of the loss makes it; `adamw`: the decay is apart from it. Both with β 0.9 and 0.999, ε 1e-8; TensorFlow
+            adds ε before the correction of the bias, which shows only on gradients of about that size.
         named_parameters: As `nn.Module.named_parameters` gives them; those that need no gradient are left out.
         learning_rate: Of the first step.
-        momentum: Of `lars` and `momentum`.
+        momentum: Of `lars`, `momentum` and `sgd`.
         weight_decay: λ; the L2 term is λ/2 ‖w‖².
         excluded: Whole names, no patterns.
     """
@@ -160,8 +160,8 @@ def make_optimizer(
     if name == "lars":
         params[1]["trust"] = False
         return LARS(params, learning_rate, momentum=momentum)
-    if name == "momentum":
-        return torch.optim.SGD(params, learning_rate, momentum=momentum, nesterov=momentum > 0)
+    if name in ("momentum", "sgd"):
+        return torch.optim.SGD(params, learning_rate, momentum=momentum, nesterov=name == "momentum" and momentum > 0)
     kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
     return kind(params, learning_rate, betas=(0.9, 0.999), eps=1e-8)
 

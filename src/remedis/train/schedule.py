@@ -42,7 +42,7 @@ class Schedule:
         if step < self.warmup_steps:
             return self.peak * step / self.warmup_steps
         if self.decay_at is not None:
-            falls = sum(step >= round(share * self.total_steps) for share in self.decay_at)
+            falls = sum(step > round(share * self.total_steps) for share in self.decay_at)  # big_transfer's `s < step`
             return self.peak * 0.1**falls if step < self.total_steps else 0.0
         length = max(self.total_steps - self.warmup_steps, 1)
         progress = min((step - self.warmup_steps) / length, 1.0)
