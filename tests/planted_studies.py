@@ -128,6 +128,6 @@ def predictions_of(out: Path, encoder: str, train: Path, tested: Path) -> pa.Tab
     for path in sorted((out / "predictions").glob("*.parquet")):
         table = pq.read_table(path)
         facts = manifest.facts_of(table)
-        if (facts["encoder"], facts["train_dataset"], facts["data_set"]) == (encoder, str(train), tested.stem):
+        if (facts["model"]["encoder"], facts["train_dataset"], facts["data_set"]) == (encoder, str(train), tested.stem):
             return table
     raise LookupError(f"no predictions of {encoder} from {train} on {tested}")

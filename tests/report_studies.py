@@ -52,7 +52,7 @@ def study_folder(
         encoders: The first is the baseline; the third and later ones lie 0.01 below the second each.
         methods: As results name them; the second lies 0.02 below the first.
         labels: The second and later ones lie 0.03 below the first each.
-        repeats: The second and later ones lie 0.04 below the first each.
+        repeats: The second and later ones lie 0.04 below the first each, and their p are smaller.
         extras: Whether subgroups, operating points, calibration, shift and flow are there.
         job: Changes of what decided the study.
         facts: Changes of `study.json`.
@@ -136,7 +136,9 @@ def _differences(asked: dict[str, Any], encoders: Sequence[str]) -> Rows:
         pairs = zip(AUROC[asked["scenario"], OTHER], AUROC[asked["scenario"], BASE], strict=True)
         for share, (one, other) in zip(SHARES, pairs, strict=True):
             gap = round(one - other - 0.01 * place, 4)
-            p, holm = TESTS[asked["scenario"]] if share == 1 else (None, None)
+            p, holm = (
+                (each / (1 + asked["repeat"]) for each in TESTS[asked["scenario"]]) if share == 1 else (None, None)
+            )
             found.append({**asked, "encoder": encoder, "baseline": encoders[0], "fraction": share, "difference": gap,
                           "low": round(gap - 0.04, 4), "high": round(gap + 0.04, 4), "non_inferior": gap - 0.04 > -0.01,
                           "p": p, "p_holm": holm, "p_delong": None})  # fmt: skip
@@ -173,6 +175,7 @@ def _extras(encoders: Sequence[str], methods: Sequence[str], labels: Sequence[st
         group = {"column": "sex", "n": 100, "n_patients": 80, "n_positive": 33, "against": "", "metric": "auroc"}
         tables["subgroups"] += [
             model | group | {"group": "F", "kind": "group", "value": 0.81, "low": 0.71, "high": 0.9, "skipped": ""},
+            model | group | {"group": "F", "kind": "group", "metric": "brier", "value": 0.2, "low": 0.1, "high": 0.3},
             model | group | {"group": "M", "kind": "group", "value": 0.77, "low": 0.66, "high": 0.86, "skipped": ""},
             model | group | {"column": "age", "group": "80 and over", "kind": "group", "value": None, "low": None,
                              "high": None, "metric": "", "n": 4, "skipped": "4 patients, fewer than 20"},

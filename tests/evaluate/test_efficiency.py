@@ -118,6 +118,8 @@ def test_non_inferior_where_the_lower_limit_is_above_minus_the_margin() -> None:
     found = difference(flat([0.1, 0.5, 1.0], [0.785, 0.795, 0.85]), line)
     assert non_inferior(found).tolist() == [False, True, True]
     assert non_inferior(found, margin=0.02).tolist() == [True, True, True]
+    unsure = difference(flat([0.1, 0.5, 1.0], [0.8, 0.8, 0.85], spread=0.03), line)
+    assert non_inferior(unsure).tolist() == [False, False, True]  # the mean alone would do
 
 
 def test_a_crossing_between_two_shares_is_read_off_in_the_logarithm() -> None:

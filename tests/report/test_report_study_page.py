@@ -154,6 +154,7 @@ def test_groups_points_calibration_and_shift_are_those_of_their_csv(pages: dict[
     groups = table_rows(html, "groups")
     assert groups[0][:-1] == ["sex: female", "100", "80", "33", BASE, "0.810", "0.710–0.900"]
     assert groups[1][:-1] == ["sex: female", "", "", "", OTHER, "0.810", "0.710–0.900"]
+    assert len(groups) == 3 * (2 * 2 + 1)  # three places, two groups of two encoders each, and one too small
     assert ["age: 80 and over", "4", "80", "33", "4 patients, fewer than 20"] in groups
     assert table_rows(html, "gaps")[0] == ["sex: female less male", BASE, "+0.040", "−0.020 to +0.100"]
     points = table_rows(html, "points")
@@ -191,6 +192,9 @@ def test_a_repeated_study_says_which_repetition_its_models_are_of(pages: dict[st
     shares = [row[3] for row in table_rows(pages["repeated"][1], "matches")]
     assert shares == ["20%", "not reached", "at most 5% ≤ 5%"]
     assert [row[5] for row in table_rows(pages["repeated"][1], "differences")] == ["3 of 3", "0 of 3", "3 of 3"]
+    assert [row[6:] for row in table_rows(pages["repeated"][1], "differences")] == [
+        ["0.024", "0.012"], ["0.200", "0.200"], ["0.001", "< 0.001"],
+    ]  # fmt: skip
 
 
 def test_leaking_patients_are_the_first_caution(tmp_path: Path) -> None:

@@ -141,8 +141,8 @@ def make_optimizer(
 
     Args:
         name: `lars`; `momentum`: Nesterov's; `sgd`: the plain one; `adam`: the decay is part of the gradient, as an L2
-            term of the loss makes it; `adamw`: the decay is apart from it. Both with β 0.9 and 0.999, ε 1e-8; TensorFlow
-            adds ε before the correction of the bias, which shows only on gradients of about that size.
+            term of the loss makes it; `adamw`: the decay is apart from it. Both with β 0.9 and 0.999, ε 1e-8;
+            TensorFlow adds ε before the correction of the bias, which shows only on gradients of about that size.
         named_parameters: As `nn.Module.named_parameters` gives them; those that need no gradient are left out.
         learning_rate: Of the first step.
         momentum: Of `lars`, `momentum` and `sgd`.
