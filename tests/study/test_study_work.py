@@ -127,11 +127,11 @@ def test_the_cell_of_a_killed_process_is_taken_up(tmp_path: Path) -> None:
 
 
 def test_the_processes_beside_the_first_wait_for_the_folder(tmp_path: Path) -> None:
-    thread = threading.Timer(0.05, write_json, (tmp_path / "study.json", {"job": {"seed": 0}}))
+    thread = threading.Timer(0.05, write_json, (tmp_path / "study.json", {"job": {"seed": 0, "shares": [1]}}))
     thread.start()
-    wait_for(tmp_path / "study.json", {"seed": 0})
+    wait_for(tmp_path / "study.json", {"seed": 0, "shares": (1,)})
     with pytest.raises(InputError, match="the processes were started with different options or files"):
-        wait_for(tmp_path / "study.json", {"seed": 1})
+        wait_for(tmp_path / "study.json", {"seed": 1, "shares": (1,)})
     thread.join()
 
 

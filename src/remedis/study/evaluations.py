@@ -27,6 +27,10 @@ KINDS = tuple(
 )
 GROUPS = ("sex", "age", "site", "view")
 Row = dict[str, Any]
+_OF_GROUPS = (
+    "encoder", "method", "train_dataset", "dataset", "label", "column", "group", "kind", "against", "n", "n_patients",
+    "n_positive", "metric", "value", "low", "high", "skipped",
+)  # fmt: skip
 
 
 def whole_fits(cells: Sequence[Cell]) -> list[tuple[Cell, Fit]]:
@@ -117,6 +121,7 @@ def evaluated(question: Question, fit: Fit, files: dict[str, Path], *, draws: in
                     for row in (_named(fit, files, row, out) for row in rows)
                     if place == 0 or row["dataset"] != fit.train
                 ]
+    made["subgroups.csv"] = [dict.fromkeys(_OF_GROUPS) | row for row in made["subgroups.csv"]]
     return made
 
 

@@ -6,6 +6,7 @@ process. So a killed process's cell is taken up by another, or by the next start
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -77,5 +78,6 @@ def wait_for(facts: Path, job: Mapping[str, Any]) -> None:
         if time.monotonic() > end:
             raise StoppedError("the first process did not make the folder; start all of them again", where=facts.parent)
         time.sleep(_PAUSE)
-    if differences(read_json(facts).get("job", {}), job):
+    own = json.loads(json.dumps(job, default=str))  # as the file has it: a tuple is a list there
+    if differences(read_json(facts).get("job", {}), own):
         raise InputError("the processes were started with different options or files", where=facts.parent)
