@@ -370,7 +370,7 @@ def test_f1_f29_a_line_trains_without_tensorflow_and_without_labels(
     """The official program fails to import, and needs a feature `label` for a pretraining that has no use of it."""
     for name in ABSENT:
         monkeypatch.setitem(sys.modules, name, None)  # an import raises
-    monkeypatch.setattr(pretrain, "_workers", lambda options: 0)  # no process to start: quicker
+    monkeypatch.setattr(pretrain, "workers_of", lambda wished: 0)  # no process to start: quicker
     a_folder(tmp_path, "cifar10", labels=False)
     tiny = [f"--data_dir={tmp_path}", "--train_batch_size=8", "--train_steps=1", "--train_summary_steps=0"]
     line = ["run", *README[:-2], *tiny, f"--model_dir={tmp_path / 'run'}", "--use_tpu=False"]

@@ -62,6 +62,9 @@ class Tiny(Staged):
         yield "stem", lambda x: nn.functional.relu(self.bn1(self.conv1(x)))
         yield "map", self.layer1
 
+    def blocks(self) -> list[list[nn.Module]]:
+        return [[self.conv1, self.bn1], [self.layer1], [], [], []]
+
     def initialise(self, generator: torch.Generator) -> None:
         for weight in self.parameters():
             nn.init.normal_(weight, generator=generator)
