@@ -70,9 +70,13 @@ def loss_of(model: LogisticRegression, rows: npt.NDArray[Any], codes: npt.NDArra
     return float(-np.log(model.predict_proba(rows)[np.arange(len(codes)), codes]).sum())
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_a_cell_is_what_scikit_learn_computes(tmp_path: Path, classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("classes", "at_once"), [(2, 21), (2, 1), (3, 21), (3, 2)])
+def test_a_cell_is_what_scikit_learn_computes(
+    tmp_path: Path, classes: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(probes, "STRENGTHS", STRENGTHS)
+    monkeypatch.setattr(probes, "_FIRST", at_once)  # the search ends early, and finds the same
+    monkeypatch.setattr(probes, "_FURTHER", at_once)
     here, there, own, other = two_sites(tmp_path, classes)
     question = question_of(here, there)
     cell = cells_of(question)[0]

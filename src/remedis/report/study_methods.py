@@ -132,7 +132,8 @@ def _probe(study: StudyFolder) -> str:
     return (
         f"Probe: logistic regression on frozen embeddings (float32){at}, standardised by mean and standard deviation "
         "of the whole training part, labelled or not, with an L2 penalty whose C was chosen from "
-        f"{count} values between 10^{low} and 10^{high} by the log loss on the validation part."
+        f"{count} values between 10^{low} and 10^{high} by the log loss on the validation part, from the strongest "
+        "penalty on until the loss had risen."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from remedis.study.question import DataSet, Question
 
 STRENGTHS = tuple(float(f"{value:.6g}") for value in np.logspace(-6, 5, 45))
 """Values of C that validation chooses from, in units of standardised features and of the summed loss."""
+
+_FIRST, _FURTHER = 21, 8  # strengths that are looked at together: up to 0.1, then two decades at a time
+_NEAR_THE_END = 2
 
 Integers = npt.NDArray[np.int64]
 
@@ -55,14 +58,37 @@ def scores(question: Question, cell: Cell, known: Mapping[str, Known], device: s
     features = torch.from_numpy(np.ascontiguousarray(matrix, np.float32)).to(device)
     asked = [(fit, place) for fit in cell.fits for place in range(len(learnt.targets))]
     problems = [_problem(question, learnt, fit, place, rows) for fit, place in asked]
-    solutions = solve(features, problems, STRENGTHS)
     parts = _parts(question, first, known, (mean, scale), device)
-    validation = parts[0]
+    judges = {place: _Judge(parts[0], learnt, place) for place in range(len(learnt.targets))}
+    solved = _searched(features, problems, [judges[place] for _, place in asked])
     found = []
-    for (fit, place), solution in zip(asked, solutions, strict=True):
-        chosen = _choose(solution, validation, learnt, place)
+    for (fit, place), (solution, chosen) in zip(asked, solved, strict=True):
         found += [_scored(fit, learnt.targets[place].label, part, solution, chosen) for part in parts if len(part[2])]
     return found
+
+
+def _searched(features: Tensor, problems: Sequence[Problem], judges: Sequence[_Judge]) -> list[tuple[Solution, int]]:
+    """Return each problem's regressions at some strengths, and which of them validation chooses.
+
+    From the strongest penalty on, some strengths at a time, for as long as the smallest loss is among the last: weak
+    penalties take longest, and their losses only rise.
+    """
+    best: dict[int, tuple[float, Solution, int]] = {}
+    waiting = list(range(len(problems)))
+    start = 0
+    while waiting and start < len(STRENGTHS):
+        stop = min(start + (_FIRST if start == 0 else _FURTHER), len(STRENGTHS))
+        going_on = []
+        for number, solution in zip(
+            waiting, solve(features, [problems[number] for number in waiting], STRENGTHS[start:stop]), strict=True
+        ):
+            losses = judges[number].losses(solution)
+            place = int(losses.argmin())
+            if number not in best or float(losses[place]) < best[number][0]:
+                best[number] = (float(losses[place]), solution, place)
+                going_on += [number] if place >= stop - start - _NEAR_THE_END else []
+        waiting, start = going_on, stop
+    return [best[number][1:] for number in range(len(problems))]
 
 
 _Part = tuple[str, str, Integers, Tensor]  # data set, part, rows, standardised features
@@ -99,18 +125,23 @@ def _problem(question: Question, learnt: DataSet, fit: Fit, place: int, rows: In
     return Problem(torch.from_numpy(np.searchsorted(rows, drawn)), torch.from_numpy(codes), len(label.classes))
 
 
-def _choose(solution: Solution, validation: _Part, learnt: DataSet, place: int) -> int:
-    """Return which strength has the smallest log loss on the validation rows; of equal ones the strongest penalty."""
-    codes = learnt.targets[place].codes[validation[2]]
-    labelled = torch.from_numpy(np.flatnonzero(codes >= 0))
-    logits = solution.logits(validation[3][labelled.to(validation[3].device)])  # (S, n, k)
-    wanted = torch.from_numpy(codes[codes >= 0]).to(logits.device)
-    if logits.shape[2] == 1:
-        signs = 1.0 - 2.0 * wanted.to(logits.dtype)
-        losses = torch.nn.functional.softplus(logits[:, :, 0] * signs).sum(1)
-    else:
-        losses = -torch.log_softmax(logits, 2).gather(2, wanted[None, :, None].expand(len(logits), -1, 1)).sum((1, 2))
-    return int(losses.argmin())
+class _Judge:
+    """The validation rows of one label."""
+
+    def __init__(self, validation: _Part, learnt: DataSet, place: int) -> None:
+        codes = learnt.targets[place].codes[validation[2]]
+        labelled = torch.from_numpy(np.flatnonzero(codes >= 0)).to(validation[3].device)
+        self._features = validation[3][labelled]
+        self._wanted = torch.from_numpy(codes[codes >= 0]).to(validation[3].device)
+
+    def losses(self, solution: Solution) -> Tensor:
+        """Return (S,) the summed log loss of each strength."""
+        logits = solution.logits(self._features)  # (S, n, k)
+        if logits.shape[2] == 1:
+            signs = 1.0 - 2.0 * self._wanted.to(logits.dtype)
+            return torch.nn.functional.softplus(logits[:, :, 0] * signs).sum(1)
+        wanted = self._wanted[None, :, None].expand(len(logits), -1, 1)
+        return -torch.log_softmax(logits, 2).gather(2, wanted).sum((1, 2))
 
 
 def _scored(fit: Fit, label: str, part: _Part, solution: Solution, chosen: int) -> Scored:
