@@ -191,7 +191,7 @@ def test_flags_become_options(words: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--train_mode=finetune", "--train_mode=finetune: fine-tuning is not in this version"),
+        ("--train_mode=finetune", "--train_mode=finetune is a verb of its own here"),
         ("--mode=eval", "--mode=eval: to evaluate alone is not in this version"),
         ("--train_split=train+validation", "--train_split is 'train+validation', 'train' was expected"),
         ("--train_split=train[:10%]", "--train_split is 'train[:10%]', 'train' was expected"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ SK_RATIO = 0.0625  # what SimCLR recommends and its published networks have
 _SHALLOWEST_SK = 50
 _CIFAR_STEM = 32  # largest --image_size that gets it
 _HEADS = {1: "linear", 2: "nonlinear", 3: "v2"}  # by --num_proj_layers; SimCLR's one layer is a linear head
+
+_CARRIED_OVER = (
+    "learning_rate", "learning_rate_scaling", "weight_decay", "optimizer", "momentum", "train_batch_size",
+    "train_epochs", "train_steps", "image_size", "fine_tune_after_block", "zero_init_logits_layer", "batch_norm_decay",
+    "rotation_range", "use_elastic_deform", "equalize_histogram",
+)  # fmt: skip
+"""Flags that `remedis finetune` has too, with the same meaning."""
 
 
 def understood(options: OfficialRun) -> Pretrain:
@@ -47,7 +55,10 @@ def understood(options: OfficialRun) -> Pretrain:
 def _check(options: OfficialRun) -> None:
     """Refuse what would be another training than the one that was asked for."""
     if options.train_mode == "finetune":
-        raise UsageError("--train_mode=finetune: fine-tuning is not in this version; remedis probe learns from labels")
+        raise UsageError(
+            "--train_mode=finetune is a verb of its own here; make a manifest (remedis index tfds FOLDER --out "
+            f"data.parquet), then: {finetuning_line(options)}"
+        )
     if options.mode == "eval":
         raise UsageError(
             "--mode=eval: to evaluate alone is not in this version; a training writes its accuracies to "
@@ -67,6 +78,16 @@ def _check(options: OfficialRun) -> None:
         raise UsageError(f"--se_ratio is {options.se_ratio}, 0 was expected: squeeze and excitation is not in here")
     if options.checkpoint and value(options, "rescale_at_init") != 1:
         raise UsageError(f"--rescale_at_init is {options.rescale_at_init}, 1 was expected: kernels are not rescaled")
+
+
+def finetuning_line(options: OfficialRun) -> str:
+    """Return the `remedis finetune` command that a command line of the official program's fine-tuning means."""
+    words = ["remedis", "finetune", "data.parquet", "--label", "label"]
+    words += ["--encoder", str(options.checkpoint or "CHECKPOINT")]
+    for name in _CARRIED_OVER:
+        given = getattr(options, name)
+        words += [f"--{name.replace('_', '-')}", str(given)] if given is not None else []
+    return shlex.join([*words, "--out", str(options.model_dir or "run")])
 
 
 def _part(options: OfficialRun) -> str:
