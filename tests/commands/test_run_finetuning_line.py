@@ -13,9 +13,9 @@ from remedis.options.run import OfficialRun
 
 def test_the_line_is_understood_and_carries_the_flags_over() -> None:
     flags = [
-        "--train_mode=finetune", "--checkpoint=start", "--learning_rate=0.1", "--weight_decay=0", "--optimizer=momentum",
-        "--train_batch_size=32", "--train_steps=7", "--fine_tune_after_block=4", "--zero_init_logits_layer=True",
-        "--image_size=32", "--model_dir=out", "--dataset=cifar10",
+        "--train_mode=finetune", "--checkpoint=start", "--learning_rate=0.1", "--weight_decay=0",
+        "--optimizer=momentum", "--train_batch_size=32", "--train_steps=7", "--fine_tune_after_block=4",
+        "--zero_init_logits_layer=True", "--image_size=32", "--model_dir=out", "--dataset=cifar10",
     ]  # fmt: skip
     words = shlex.split(finetuning_line(parse(OfficialRun, "run", flags)))
     assert words[:2] == ["remedis", "finetune"]

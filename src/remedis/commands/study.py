@@ -125,7 +125,7 @@ def _work(options: Study) -> Work:
     given = dataclasses.asdict(options) | {"image_size": options.image_size}
     settings = resolve(options.recipe, given, images=len(question.here[0].parts[0].train))
     settings = dataclasses.replace(settings, aside=())  # every class of a study has a score, whatever the method
-    machine = Machine(device, precision_of(options.precision, device), workers_of(options.workers), cache=True)
+    machine = Machine(device, precision_of(options.precision, device), workers_of(options.workers))
     return Work(
         options, question, cells_of(question),
         Embedding(options.out / EMBEDDINGS, options.image_size, device, options.workers, question.seed),

@@ -10,6 +10,7 @@ import numpy as np
 
 from remedis.console import QUIET, Console
 from remedis.data.loader import View
+from remedis.data.manifest import Manifest
 from remedis.data.profiles import profile as find_profile
 from remedis.models.load import open_or_random
 from remedis.recipes.finetuning import FineTuning
@@ -22,7 +23,9 @@ from remedis.train.finetune_job import Job, Life, Machine, finetune
 from remedis.train.finetuned import FineTuned
 from remedis.train.folder import RunFolder
 from remedis.train.scores import scores_of
-from remedis.train.squares import Squares
+from remedis.train.squares import Rows, Squares
+
+SMALL = 2**26  # bytes of files
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def scores(question: Question, cell: Cell, how: Tuning, console: Console = QUIET
     for data_set, part, rows in wanted:
         if len(rows):
             view = View(job.profile, job.settings.image_size, model.encoder.contract.fit)
-            squares = Squares(data_set.manifest, rows, view, workers=how.machine.workers, keep=False)
+            workers = suited(how.machine, data_set.manifest, rows).workers
+            squares = Squares(data_set.manifest, rows, view, workers=workers, keep=False)
             found += _scored(fit, model, squares, data_set.name, part)
     return found
 
@@ -84,11 +88,19 @@ def job_of(question: Question, fit: Fit, how: Tuning) -> Job:
     data_set = question.data_set(fit.train)
     encoder = open_or_random(fit.encoder, size=how.settings.image_size or 224, seed=question.seed)
     settings = replace(how.settings, image_size=how.settings.image_size or encoder.contract.size)
+    train = training_rows(question, fit)
     return Job(
-        encoder, data_set.manifest, data_set.targets, training_rows(question, fit),
-        data_set.parts[fit.repeat].validation, settings, find_profile(encoder.contract.profile).name,
-        question.seed + fit.draw, how.machine, Life(), {"label_fraction": fit.fraction, "draw": fit.draw},
+        encoder, data_set.manifest, data_set.targets, train, data_set.parts[fit.repeat].validation, settings,
+        find_profile(encoder.contract.profile).name, question.seed + fit.draw,
+        suited(how.machine, data_set.manifest, train), Life(), {"label_fraction": fit.fraction, "draw": fit.draw},
     )  # fmt: skip
+
+
+def suited(machine: Machine, manifest: Manifest, rows: Rows) -> Machine:
+    """Return the machine, few bytes read in its own process and kept: starting others would take longer than that."""
+    paths = {source.path for source in manifest.sources_of(rows)}
+    small = sum(path.stat().st_size for path in paths if path.exists()) <= SMALL
+    return replace(machine, workers=0 if small else machine.workers, cache=small)
 
 
 def _scored(fit: Fit, model: FineTuned, squares: Squares, dataset: str, part: str) -> list[Scored]:
