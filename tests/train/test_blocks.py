@@ -47,7 +47,9 @@ def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, bool
     return {name: not torch.equal(before[name], tensor) for name, tensor in after.items()}
 
 
-SLOW = [pytest.param(after, marks=pytest.mark.slow) for after in (-1, 0, 1, 3)]  # the small networks below have all values
+SLOW = [
+    pytest.param(after, marks=pytest.mark.slow) for after in (-1, 0, 1, 3)
+]  # the small networks below have all values
 
 
 @pytest.mark.parametrize("after", [2, 4, *SLOW])
