@@ -81,6 +81,11 @@ def has_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def has_amx() -> bool:
+    """Return whether this processor has a unit for matrices of bfloat16 (AMX), quicker than float32."""
+    return torch.cpu._is_amx_tile_supported()
+
+
 def _most(width: int, side: int, precision: str) -> int:
     """Return how many images go through a processor's core at once."""
     widest = (width / 8) * (side / 4) ** 2 * DTYPES[precision].itemsize  # the first stage's, in a ResNet

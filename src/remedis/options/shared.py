@@ -48,7 +48,7 @@ class RunOptions:
     """How a training lives, whatever it trains."""
 
     precision: str | None = None
-    """bf16 or fp32; bf16 where the device computes it itself."""
+    """bf16 or fp32; bf16 on GPUs that have it and processors with AMX."""
 
     checkpoint_minutes: float = field(default=30.0, metadata={"rare": True})
     """The state is saved at least this often."""

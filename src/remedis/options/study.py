@@ -126,7 +126,7 @@ class Study(StudyTuning, StudyQuestion):
     """Draws of every interval; 1000."""
 
     precision: str | None = field(default=None, metadata=_RARE)
-    """bf16 or fp32 of fine-tuning; bf16 where the device computes it itself. Embeddings are float32."""
+    """bf16 or fp32 of fine-tuning; bf16 on GPUs that have it and processors with AMX. Embeddings are float32."""
 
     keep_models: bool | None = field(default=None, metadata=_RARE)
     """Keep every fine-tuned model; only their scores stay without it."""

@@ -7,18 +7,20 @@ import os
 import torch
 
 from remedis.errors import UsageError
-from remedis.models.accelerate import has_bf16
+from remedis.models.accelerate import has_amx
 
 
 def precision_of(wished: str | None, device: str) -> str:
-    """Return `fp32` or `bf16`: what was wished for, else bfloat16 where the device computes it itself.
+    """Return `fp32` or `bf16`: what was wished for, else bfloat16 on GPUs that have it and processors with AMX.
+
+    Processors with AVX512-BF16 alone compute it too, and train more slowly than in float32 (docs/performance.md).
 
     Raises:
         UsageError: Another word.
     """
     if wished not in (None, "fp32", "bf16"):
         raise UsageError(f"--precision is {wished!r}, fp32 or bf16 was expected")
-    able = torch.cuda.is_bf16_supported() if device.startswith("cuda") else has_bf16()
+    able = torch.cuda.is_bf16_supported() if device.startswith("cuda") else has_amx()
     return wished or ("bf16" if able else "fp32")
 
 
