@@ -18,7 +18,7 @@ from remedis.study.tuning import Tuning, job_of
 from remedis.train.heads import Classifier
 
 _IMAGES = 16
-_REGRESSIONS_A_SECOND = 300.0  # of two classes on 500 images of width 2048 on two cores, see benchmarks/probe_grid.py
+_REGRESSIONS_A_SECOND = 250.0  # of two classes, what benchmarks/probe_grid.py took on one thread
 _FIGURES = 0.05  # seconds of a thousand bootstrap draws of one fit and tested part of 300 images
 
 
