@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from scipy.special import expit, softmax
 from sklearn.metrics import average_precision_score, brier_score_loss, precision_score, recall_score, roc_auc_score
 
 from references.ece import expected_calibration_error
@@ -23,33 +22,9 @@ from remedis.evaluate.evaluation_folder import COLUMNS
 from remedis.evaluate.results import COLUMNS as RESULTS
 from remedis.evaluate.temperature import fit_temperature, scaled
 from synthetic_embeddings import separable, write_embeddings
+from synthetic_predictions import predictions
 
 DRAWS = ("--draws", "40")
-
-
-def predictions(*, patients: int = 120, site: str = "here", seed: int = 0, noise: float = 0.0) -> pa.Table:
-    """Return rows of patients with one to three images, two labels of two classes and one of three."""
-    random, other = np.random.default_rng(seed), np.random.default_rng(99)
-    of = np.repeat(np.arange(patients), random.integers(1, 4, patients))
-    count = len(of)
-    words = np.array(["train", "val", "test"])[np.searchsorted([0.2, 0.5], random.random(patients))][of]
-    columns: dict[str, Any] = {
-        "image": [f"{site}/{row}.png" for row in range(count)], "patient_id": [f"{site}-{number}" for number in of],
-        "study_id": [f"s{row}" for row in of], "site": [site] * count, "split": words,
-        "sex": np.array(["F", "M"])[random.integers(0, 2, patients)][of], "age": random.integers(20, 90, patients)[of],
-        "seen": np.where(words == "test", "no", np.where(words == "val", "validation", words)),
-    }  # fmt: skip
-    for label in ("effusion", "oedema"):
-        ill = (random.random(patients) < 0.4)[of]
-        logits = 3 * (1.2 * ill + random.normal(size=count) - 0.6) + noise * other.normal(size=count)
-        columns[label], columns[f"score_{label}"] = ill.astype(int), expit(logits)
-    kinds = random.integers(0, 3, patients)[of]
-    shares = softmax(
-        2 * np.eye(3)[kinds] + random.normal(size=(count, 3)) + noise * other.normal(size=(count, 3)), axis=1
-    )
-    columns["kind"] = np.array(["none", "mild", "severe"])[kinds]
-    columns |= {f"score_kind={name}": shares[:, place] for place, name in enumerate(("none", "mild", "severe"))}
-    return pa.table(columns)
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +167,8 @@ def test_subgroups_are_those_of_the_table(folder: Path) -> None:
 
 
 def test_every_table_has_its_columns_and_no_other_file_is_there(folder: Path) -> None:
-    assert {path.name for path in (folder / "full").iterdir()} == {"results.csv", "evaluation.json", *COLUMNS}
+    own = {"results.csv", "evaluation.json", "evaluation.html", "evaluation_page.json"}
+    assert {path.name for path in (folder / "full").iterdir()} == own | set(COLUMNS)
     for name, columns in COLUMNS.items():
         assert tuple(rows(folder / "full" / name)[0]) == columns
     assert not [path.name for path in folder.iterdir() if path.name.startswith("_")]

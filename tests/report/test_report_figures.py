@@ -13,9 +13,9 @@ import pytest
 from sklearn import metrics
 
 from html_check import table_rows
+from remedis.evaluate.bands import GRID, thinned
+from remedis.evaluate.bands import roc as roc_curve_of
 from remedis.evaluate.intervals import counts_of_draws
-from remedis.report.bands import GRID, thinned
-from remedis.report.bands import roc as roc_curve_of
 from report_folders import DRAWS, predictions
 
 Found = Callable[[str], Any]

@@ -80,7 +80,7 @@ def test_its_parts_stand_in_their_order(pages: dict[str, Any], kind: str) -> Non
 
 
 def test_the_frame_stands_in_one_place() -> None:
-    for name in ("page", "run", "study"):
+    for name in ("page", "run", "study", "evaluation"):
         text = (TEMPLATES / f"{name}.html").read_text()
         assert text.startswith('{%- extends "base.html" -%}')
         assert not re.search(r"<html|<head|<footer|<nav|Content-Security-Policy|report\.notice", text)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Any
 
 from remedis.commands import evaluate_words
 from remedis.console import QUIET, Console, Result
-from remedis.data.files import read_json, scratch_folder
+from remedis.data.files import scratch_folder
 from remedis.errors import UsageError
 from remedis.evaluate import evaluation_folder as folder
 from remedis.evaluate.evaluation import PREVALENCES, RULES, Settings, evaluate, plan
 from remedis.evaluate.evaluation_folder import Asked
+from remedis.evaluate.evaluation_read import open_evaluation
 from remedis.evaluate.operating import rule
 from remedis.evaluate.predictions import Predictions, like, open_predictions
 from remedis.evaluate.subgroups import AGE_BANDS, COLUMNS, age_bands
 from remedis.options.evaluate import Evaluate
+from remedis.report.of_evaluation import PAGE, write_page
 
-_TEXTS = {
-    "encoder", "method", "dataset", "label", "class", "metric", "rule", "chosen_on", "of", "scores", "column", "kind",
-    "group", "against", "skipped",
-}  # fmt: skip
+_DRAWN = ("roc", "reliability")
+"""Tables of curves, which the page draws; too long to print."""
 
 
 def run(options: Evaluate, console: Console = QUIET) -> Result:
@@ -44,6 +42,7 @@ def run(options: Evaluate, console: Console = QUIET) -> Result:
         found = evaluate(planned, asked.settings, done=track.advance)
     with scratch_folder(asked.out) as scratch:
         folder.write(scratch, asked, found)
+        write_page(scratch, out=asked.out)
     return _result(asked.out, f"wrote {asked.out}")
 
 
@@ -98,25 +97,11 @@ def _subgroups(options: Evaluate, predictions: Predictions) -> tuple[str, ...]:
 
 def _result(out: Path, made: str) -> Result:
     """Return the figures as the folder holds them."""
-    facts = read_json(out / folder.FACTS_NAME)
-    names = [folder.RESULTS_NAME, *(name for name in folder.COLUMNS if (out / name).is_file())]
-    tables = {name.removesuffix(".csv"): _rows(out / name) for name in names}
-    lines = [*evaluate_words.table(facts, tables), *(f"caution: {text}" for text in facts["cautions"])]
-    lines.append(f"{made}: {', '.join([*names, folder.FACTS_NAME])}")
-    data = {"out": str(out), "labels": facts["labels"], "cautions": facts["cautions"], **tables}
+    found = open_evaluation(out)
+    facts = found.facts
+    lines = [*evaluate_words.table(facts, found.tables), *(f"caution: {text}" for text in facts["cautions"])]
+    page = [PAGE] if (out / PAGE).is_file() else []
+    lines.append(f"{made}: {', '.join([*page, *(f'{name}.csv' for name in found.tables), folder.FACTS_NAME])}")
+    data = {"out": str(out), "labels": facts["labels"], "cautions": facts["cautions"]}
+    data |= {name: rows for name, rows in found.tables.items() if name not in _DRAWN}
     return Result(text="\n".join(lines), data=data)
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a table, numbers as numbers, None where a cell is empty."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {name: cell if name in _TEXTS else _number(cell) for name, cell in row.items()}
-            for row in csv.DictReader(file)
-        ]
-
-
-def _number(cell: str) -> int | float | None:
-    if not cell:
-        return None
-    return int(cell) if cell.lstrip("-").isdigit() else float(cell)

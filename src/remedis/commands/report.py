@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from remedis.console import QUIET, Console, Result
 from remedis.data.files import read_json, write_json, write_text
 from remedis.errors import FolderError, InputError, UsageError, nearest
 from remedis.options.report import Report
-from remedis.report import of_run, of_study, page_data
+from remedis.report import of_evaluation, of_run, of_study, page_data
 from remedis.report.of_probe import Pages, probe_page
 from remedis.report.page import is_page
 from remedis.report.probe_folder import is_probe
 from remedis.report.run_folder import is_run
 
-KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]], ...] = (
-    (is_probe, probe_page),
-    (is_run, of_run.run_page),
-    (of_study.is_study, of_study.study_page),
-)
-"""What tells a kind of folder, and what makes its page."""
+KINDS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Report, Console], Pages]]] = {
+    "a probe": (is_probe, probe_page),
+    "a pretraining": (is_run, of_run.run_page),
+    "a study": (of_study.is_study, of_study.study_page),
+    "an evaluation": (of_evaluation.is_evaluation, of_evaluation.evaluation_page),
+}
+"""What a folder is of, what tells it, and what makes its page."""
 
-_JSON_KINDS = (page_data.KIND, of_run.KIND, of_study.KIND)
-_EXPECTED = "a folder that remedis probe, remedis pretrain or remedis study wrote was expected"
+_JSON_KINDS = (page_data.KIND, of_run.KIND, of_study.KIND, of_evaluation.KIND)
+_EXPECTED = "a folder that remedis probe, pretrain, evaluate or study wrote was expected"
 
 
 def run(options: Report, console: Console = QUIET) -> Result:
@@ -40,18 +41,17 @@ def run(options: Report, console: Console = QUIET) -> Result:
     json_path = options.out.with_suffix(".json")
     _check_out(options.out, json_path)
     _check_folder(options.folder)
-    make = next((page for tells, page in KINDS if tells(options.folder)), None)
-    if make is None:
+    kind = next((name for name, (tells, _) in KINDS.items() if tells(options.folder)), None)
+    if kind is None:
         raise InputError(
-            f"{_EXPECTED}, it has no config.json and results.csv, run.json or study.json; run remedis "
-            f"probe{_neighbour(options.folder)}",
+            f"{_EXPECTED}, it has no config.json and results.csv, run.json, evaluation.json or study.json; run "
+            f"remedis probe{_neighbour(options.folder)}",
             where=options.folder,
         )
-    if options.before is not None and make is not probe_page:
-        kind = "study" if of_study.is_study(options.folder) else "pretraining"
-        raise UsageError(f"--before compares probes, and this folder is of a {kind}; leave it out")
+    if options.before is not None and kind != "a probe":
+        raise UsageError(f"--before compares probes, and this folder is of {kind}; leave it out")
     existed = options.out.exists()
-    made = make(options, console)
+    made = KINDS[kind][1](options, console)
     write_json(json_path, made.data)
     write_text(options.out, made.html)
     size = len(made.html.encode())
@@ -86,7 +86,7 @@ def _is_json(path: Path) -> bool:
 def _check_folder(folder: Path) -> None:
     if not folder.exists():
         beside = folder.parent.glob("*") if folder.parent.is_dir() else ()
-        near = [path.name for path in beside if any(tells(path) for tells, _ in KINDS)]
+        near = [path.name for path in beside if any(tells(path) for tells, _ in KINDS.values())]
         raise InputError(
             f"there is no such folder, {nearest(folder.name, near) or 'remedis probe makes one, and remedis pretrain'}",
             where=folder,

@@ -311,3 +311,10 @@ def codes_of(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
 def where(table: pa.Table, conditions: Sequence[str]) -> pa.Table:
     """Return the rows of a table for which all conditions hold, see `Manifest.where`."""
     return table.take(keep(table, conditions, where="")) if conditions else table
+
+
+def says_simulated(table: pa.Table) -> bool:
+    """Return whether rows, or the facts that a table carries, say that the images are simulated."""
+    if "simulated" in table.column_names:
+        return any(value in (True, 1, "1", "true", "True", "yes") for value in table["simulated"].unique().to_pylist())
+    return bool(facts_of(table).get("simulated"))

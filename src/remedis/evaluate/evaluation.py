@@ -11,8 +11,10 @@ import numpy as np
 from remedis.evaluate.aggregate import How
 from remedis.evaluate.calibration import CalibrationGaps, calibration_interval
 from remedis.evaluate.comparison_table import comparison_table, matched, refuse_other_classes
+from remedis.evaluate.curve_tables import reliability_table, roc_table
+from remedis.evaluate.evaluation_cautions import cautions_of
 from remedis.evaluate.group_table import subgroup_table
-from remedis.evaluate.intervals import DRAWS, FEW_UNITS, bootstrap, interval, plain
+from remedis.evaluate.intervals import DRAWS, bootstrap, interval, plain
 from remedis.evaluate.label_tables import Frozen, Tables, freeze, tables_of
 from remedis.evaluate.metrics import METRICS, RANK_METRICS, Floats, Integers, Ranking, SquaredError, Statistic
 from remedis.evaluate.operating import Rule
@@ -167,13 +169,15 @@ def evaluate(planned: Sequence[Planned], settings: Settings, *, done: Callable[[
         frozen = freeze(each.validation, test, settings.rules)
         found.frozen[label] = frozen
         found.figures[label] = _figures(test, settings)
-        found.tables[label] = tables_of(test, frozen, prevalences=settings.prevalences, **numbers)
+        found.tables[label] = _tables(test, frozen, settings)
         rows, cautions = subgroup_table(test, frozen, settings.subgroups, settings.bands, **numbers)
         found.subgroups += rows
-        found.cautions += [*_cautions(each, found.figures[label]), *frozen.cautions, *cautions]
+        found.cautions += [*each.notes, *cautions_of(test, found.figures[label], each.validation)]
+        found.cautions += [*frozen.cautions, *cautions]
         if each.out is not None:
             found.figures_out[label] = _figures(each.out, settings)
-            found.tables_out[label] = tables_of(each.out, frozen, prevalences=settings.prevalences, **numbers)
+            found.cautions += cautions_of(each.out, found.figures_out[label], at=" at the other site")
+            found.tables_out[label] = _tables(each.out, frozen, settings)
             found.shift += shift_table(test, each.out, frozen, **numbers)
         done()
     pairs = [(each.test, each.other) for each in planned if each.other is not None]
@@ -191,6 +195,14 @@ def _figures(rows: Rows, settings: Settings) -> list[Figure]:
     return figures(
         rows.truth, rows.scores, rows.units, classes=rows.target.classes, draws=settings.draws, seed=settings.seed
     )
+
+
+def _tables(rows: Rows, frozen: Frozen, settings: Settings) -> Tables:
+    numbers = {"draws": settings.draws, "seed": settings.seed}
+    tables = tables_of(rows, frozen, prevalences=settings.prevalences, **numbers)
+    tables.roc = roc_table(rows, **numbers)
+    tables.reliability = reliability_table(rows, frozen, **numbers)
+    return tables
 
 
 def macro(found: Sequence[Rows], settings: Settings) -> list[Figure]:
@@ -234,36 +246,3 @@ def _mean_metrics(rows: Rows, units: Integers, count: int) -> Statistic:
         return means | error(counts) | {"gaps": parts}
 
     return statistic
-
-
-def _cautions(each: Planned, found: Sequence[Figure]) -> list[str]:
-    """Return what the figures alone do not say."""
-    label, test = each.label, each.test
-    cautions = [*each.notes, *test.notes]
-    if test.unit_name == "images":
-        cautions.append(
-            f"{label}: no patient is known, each image counts as its own; intervals are too narrow where one patient "
-            "has several"
-        )
-    if test.count < FEW_UNITS:
-        cautions.append(
-            f"{label}: the intervals rest on {test.count} {test.unit_name}; under {FEW_UNITS} they are too narrow to "
-            "be believed"
-        )
-    for figure in found:
-        name = f"{label} {figure.name}".strip()
-        if figure.metric != "auroc":
-            continue
-        if np.isnan(figure.interval.value):
-            cautions.append(f"{name}: no tested row has this class, or all have it; it has no figures")
-        elif figure.interval.undefined:
-            cautions.append(f"{name}: {figure.interval.undefined:,} draws lacked a class and were left out")
-        if figure.interval.value in (0.0, 1.0) and figure.name != MACRO:
-            cautions.append(
-                f"{name}: the AUROC is {figure.interval.value:g}; an interval without width is no certainty"
-            )
-    if each.validation is not None:
-        shared = len(np.intersect1d(each.validation.keys, test.keys))
-        if shared and test.unit_name == "patients":
-            cautions.append(f"{label}: {shared:,} patients stand in the validation rows and in the tested ones")
-    return cautions

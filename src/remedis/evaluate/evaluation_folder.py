@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from remedis import __version__
+from remedis.data import manifest
 from remedis.data.files import differences, read_json, sha256, write_json, write_text
 from remedis.errors import FolderError
 from remedis.evaluate.evaluation import Evaluated, Planned, Settings
@@ -31,6 +32,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *_OF, "scores", "threshold", "net_benefit", "low", "high", "treat_all", "treat_none", *_SIZES,
     ),
     "calibration.csv": (*_OF, "scores", "temperature", *_LIMITS, *_SIZES),
+    "roc.csv": (*_OF, "threshold", "false_positive_rate", "sensitivity", "low", "high", "precision", *_SIZES),
+    "reliability.csv": (*_OF, "scores", "from", "to", "mean", "share", "low", "high", "count", *_SIZES),
     "subgroups.csv": ("label", "column", "kind", "group", "against", *_LIMITS, *_SIZES, "n_positive", "skipped"),
     "comparison.csv": (
         "label", "class", "metric", "value", "other", "difference", "low", "high", "low_delong", "high_delong",
@@ -111,7 +114,7 @@ def tables(asked: Asked, found: Evaluated) -> dict[str, list[Plain]]:
     """Return the rows of every table beside `results.csv`, by file name; a table that does not apply is empty."""
     sources = [(asked.predictions, found.tables), *([(asked.ood, found.tables_out)] if asked.ood else [])]
     own = [(str(source.path), by_kind) for source, by_label in sources for by_kind in by_label.values()]
-    kinds = ("operating_points", "prevalence", "decision_curve", "calibration")
+    kinds = ("operating_points", "prevalence", "decision_curve", "calibration", "roc", "reliability")
     made = {
         f"{kind}.csv": [{"dataset": name} | row for name, each in own for row in getattr(each, kind)] for kind in kinds
     }
@@ -156,6 +159,8 @@ def facts_of(asked: Asked, found: Evaluated) -> Plain:
         "files": {
             name: None if source is None else noted(source.path, asked.out) for name, source in asked.files.items()
         },
+        "model": {name: asked.predictions.facts.get(name) for name in ("encoder", "method", "label_fraction")},
+        "simulated": manifest.says_simulated(asked.predictions.table),
         "unit": found.planned[0].test.unit_name,
         "draws": settings.draws,
         "labels": [_entry(each, found) for each in found.planned],

@@ -63,6 +63,8 @@ class Tables:
     prevalence: list[Plain] = field(default_factory=list)
     decision_curve: list[Plain] = field(default_factory=list)
     calibration: list[Plain] = field(default_factory=list)
+    roc: list[Plain] = field(default_factory=list)
+    reliability: list[Plain] = field(default_factory=list)
 
 
 def freeze(validation: Rows | None, test: Rows, rules: Sequence[Rule]) -> Frozen:
@@ -112,12 +114,12 @@ def tables_of(test: Rows, frozen: Frozen, *, prevalences: Sequence[float], draws
     found = Tables()
     for point in frozen.points:
         key = key_of(point)
-        about = _about(test, point.name) | _point(point)
+        about = about_rows(test, point.name) | _point(point)
         found.operating_points += _operating(about, statistics[key], values[key], drawn[key], test)
         found.prevalence += _prevalence(about, values[key], drawn[key], prevalences)
     for name, _, _ in test.columns:
         for kind in kinds_of(frozen):
-            about = _about(test, name) | {"scores": kind}
+            about = about_rows(test, name) | {"scores": kind}
             key = f"{kind} {name}"
             found.decision_curve += _decision(about, values[f"decision {key}"], drawn[f"decision {key}"])
             about |= {"temperature": frozen.temperature if kind == "scaled" else None}
@@ -128,6 +130,12 @@ def tables_of(test: Rows, frozen: Frozen, *, prevalences: Sequence[float], draws
 def kinds_of(frozen: Frozen) -> tuple[str, ...]:
     """Return `raw`, and `scaled` where there is a temperature."""
     return ("raw",) if frozen.temperature is None else ("raw", "scaled")
+
+
+def scored(rows: Rows, frozen: Frozen) -> dict[str, Floats]:
+    """Return the rows' probabilities by kind, those of `kinds_of`."""
+    found = {"raw": rows.scores}
+    return found if frozen.temperature is None else found | {"scaled": scaled(rows.scores, frozen.temperature)}
 
 
 def key_of(point: Point) -> str:
@@ -145,12 +153,8 @@ def statistics_of(rows: Rows, frozen: Frozen) -> dict[str, Statistic]:
     for point in frozen.points:
         truth, scores = columns[point.name]
         found[key_of(point)] = Confusion(truth, scores >= point.threshold, rows.units, rows.count)
-    for kind in kinds_of(frozen):
-        values = rows.scores
-        if kind == "scaled" and frozen.temperature is not None:
-            values = scaled(rows.scores, frozen.temperature)
-        for place, (name, (truth, _)) in enumerate(columns.items()):
-            own = values if values.ndim == 1 else values[:, place]
+    for kind, values in scored(rows, frozen).items():
+        for name, truth, own in rows.of(values):
             found[f"decision {kind} {name}"] = NetBenefit(truth, own, rows.units, rows.count)
             found[f"calibration {kind} {name}"] = calibration_of(truth, own, rows)
     return found
@@ -166,7 +170,8 @@ def calibration_of(truth: Booleans, scores: Floats, rows: Rows) -> Statistic:
     return lambda counts: {name: values for part in parts for name, values in part(counts).items()}
 
 
-def _about(rows: Rows, name: str) -> Plain:
+def about_rows(rows: Rows, name: str) -> Plain:
+    """Return what a row of a table is of: label, class, and on how many rows and patients it stands."""
     return {"label": rows.target.label, "class": name, "n": len(rows.units), "n_patients": rows.patients}
 
 

@@ -62,12 +62,16 @@ class Rows:
     @property
     def columns(self) -> Iterator[tuple[str, Booleans, Floats]]:
         """Name (empty for two classes), truth and scores of each class, one against the rest."""
+        return self.of(self.scores)
+
+    def of(self, scores: Floats) -> Iterator[tuple[str, Booleans, Floats]]:
+        """Yield the same with other scores of these rows, of the same shape."""
         truth = self.truth
         if truth.ndim == 1:
-            yield "", truth, self.scores
+            yield "", truth, scores
             return
         for place, name in enumerate(self.target.classes):
-            yield name, truth[:, place], self.scores[:, place]
+            yield name, truth[:, place], scores[:, place]
 
 
 def rows_of(

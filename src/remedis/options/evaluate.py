@@ -20,7 +20,7 @@ class Evaluate:
     """Predictions (.parquet) that remedis predict or remedis probe wrote, with the label columns."""
 
     out: Path
-    """Folder to write: results.csv, a table for each question, evaluation.json."""
+    """Folder to write: results.csv, a table for each question, the page evaluation.html, evaluation.json."""
 
     label: tuple[str, ...] = ()
     """Labels, comma-separated; all that have scores without it."""

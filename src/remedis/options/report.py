@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Make one self-contained HTML page of a probe, a pretraining or a study, and a JSON file with every figure on it.
+    """Make one self-contained HTML page of what a command wrote, and a JSON file with every figure on it.
 
     The page shows running numbers instead of file names and patients, unless --names asks for them. It shows the
     images themselves: --no-images leaves them out. A pretraining need not be finished.
@@ -17,7 +17,7 @@ class Report:
     """
 
     folder: Path = field(metadata={"positional": True})
-    """Folder that remedis probe, remedis pretrain or remedis study wrote."""
+    """Folder that remedis probe, remedis pretrain, remedis evaluate or remedis study wrote."""
 
     out: Path
     """Page (.html) to write, and its figures beside it (.json); an earlier page is replaced, no other file."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from remedis.evaluate.bands import FEWEST_UNITS
 from remedis.evaluate.calibration import Reliability
 from remedis.report import figures
-from remedis.report.bands import FEWEST_UNITS
 from remedis.report.colours import ACCENT, series, series_name
 from remedis.report.looks import class_colour, on, row_of
 from remedis.report.numbers import class_words, figure, plural

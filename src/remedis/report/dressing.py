@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from remedis.evaluate.bands import Curve
 from remedis.report import baseline, figures
-from remedis.report.bands import Curve
 from remedis.report.colours import ACCENT, MUTED, series
 from remedis.report.dressed_calibration import calibration
 from remedis.report.dressed_tables import confusion_table, subgroup_table, tables

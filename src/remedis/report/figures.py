@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from remedis.evaluate.bands import Curve
 from remedis.evaluate.calibration import Reliability
 from remedis.evaluate.metrics import Floats, Integers
-from remedis.report.bands import Curve
 from remedis.report.colours import MUTED, PAPER
 from remedis.report.svg import STYLE, inline, printable
 
@@ -49,13 +49,17 @@ class Line:
     alone: bool = True
 
 
-def roc_figure(lines: Sequence[Line], *, name: str, description: str) -> str:
-    """Return the ROC curves as inline SVG, with the diagonal that chance gives."""
+def roc_figure(
+    lines: Sequence[Line], *, name: str, description: str, marks: Sequence[tuple[float, float, str]] = ()
+) -> str:
+    """Return the ROC curves as inline SVG, with the diagonal that chance gives; marks are (x, y, colour)."""
     with mpl.rc_context(STYLE):
         figure, axes = _square("1 − specificity (false-positive rate)", "sensitivity (true-positive rate)")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
         for line in lines:
             _draw(axes, line)
+        for x, y, colour in marks:
+            axes.plot(x, y, marker="D", markersize=6, color=colour, markeredgecolor=PAPER, zorder=4)
         return inline(figure, name=name, title="ROC curve", description=description)
 
 

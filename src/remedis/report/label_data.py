@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from remedis.evaluate.bands import Curve, precision_recall, reliability_band, roc, thinned
 from remedis.evaluate.calibration import BINS, reliability
 from remedis.evaluate.metrics import Floats
 from remedis.report import examples
-from remedis.report.bands import Curve, precision_recall, reliability_band, roc, thinned
 from remedis.report.naming import path_shown
 from remedis.report.subgroups import subgroups
 from remedis.report.tested import Tested

@@ -52,3 +52,17 @@ def condition_shown(condition: str, *, names: bool) -> str:
     if names or not sign or not _IDENTIFYING.search(words):
         return condition
     return f"{column}{sign}{HIDDEN}"
+
+
+def bare(name: str) -> str:
+    """Return a file's name without `.parquet`."""
+    return name.removesuffix(".parquet") or name
+
+
+def distinct(shown: dict[str, str]) -> dict[str, str]:
+    """Return the same names, numbered where two would be alike."""
+    found = {}
+    for typed, name in shown.items():
+        alike = [other for other, own in shown.items() if own == name]
+        found[typed] = name if len(alike) == 1 else f"{name} ({alike.index(typed) + 1})"
+    return found

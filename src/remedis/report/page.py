@@ -22,7 +22,7 @@ from remedis.report.thumbnails import Sheet
 Plain = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
 _HEAD, _LONG_NAME = 4096, 9
-_LIMITS = (-0.005, 1.005)
+LIMITS = (-0.005, 1.005)
 _KINDS = {
     "right": (
         "Surest and right",
@@ -268,7 +268,7 @@ def _script_data(data: Plain, seen_map: Plain | None) -> Plain:
             ]
     return {
         "axes": figures.AXES,
-        "limits": _LIMITS,
+        "limits": LIMITS,
         "charts": charts,
         "map": seen_map["glances"] if seen_map else None,
     }

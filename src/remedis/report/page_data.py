@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from remedis import __version__
 from remedis.data.embeddings import Embeddings
-from remedis.data.manifest import facts_of
+from remedis.data.manifest import facts_of, says_simulated
 from remedis.report import methods
 from remedis.report.answer import answer, cautions
 from remedis.report.audited import findings
@@ -90,7 +90,7 @@ def _about(probe: ProbeFolder) -> Plain:
     seen = everything["seen"].to_pylist() if "seen" in everything.column_names else []
     sites = everything["site"].unique().to_pylist() if "site" in everything.column_names else []
     return {
-        "simulated": any(_says_simulated(table) for table in _tables(probe)),
+        "simulated": any(says_simulated(table) for table in _tables(probe)),
         "untrained": _untrained(probe),
         "seen": sum(word in ("train", "validation") for word in seen),
         "sites": sorted(str(site) for site in sites if site is not None),
@@ -109,12 +109,6 @@ def _called(probe: ProbeFolder) -> str:
 
 def _tables(probe: ProbeFolder) -> list[pa.Table]:
     return [probe.predictions["logistic"], *(found.table for found in (probe.train, probe.test) if found)]
-
-
-def _says_simulated(table: pa.Table) -> bool:
-    if "simulated" in table.column_names:
-        return any(value in (True, 1, "1", "true", "True", "yes") for value in table["simulated"].unique().to_pylist())
-    return bool(facts_of(table).get("simulated"))
 
 
 def _dataset(probe: ProbeFolder) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from remedis.report.colours import ACCENT, series, series_name
-from remedis.report.naming import path_shown
+from remedis.report.naming import bare, distinct, path_shown
 from remedis.report.study_folder import ADAPTED, IN, OUT, StudyFolder
 
 Plain = dict[str, Any]
@@ -27,9 +27,9 @@ class Names:
     def __init__(self, study: StudyFolder, *, names: bool) -> None:
         self.whole = names
         encoders, data_sets = list(study.job["encoders"]), list(study.job["data_sets"])
-        self._encoders = _distinct({typed: typed if names else _short(typed) for typed in encoders})
+        self._encoders = distinct({typed: typed if names else _short(typed) for typed in encoders})
         shown = {typed: typed if names else path_shown(typed, names=False) for typed in data_sets}
-        self._data_sets = _distinct({typed: _bare(name) for typed, name in shown.items()})
+        self._data_sets = distinct({typed: bare(name) for typed, name in shown.items()})
         self._order = [*study.others, study.baseline]
         self.baseline = self.encoder(study.baseline)
 
@@ -81,16 +81,3 @@ def listed(names: Iterable[str]) -> str:
 def _short(typed: str) -> str:
     parts = re.split(r"[/\\]", typed)
     return typed if len(parts) <= _SHORT and all(parts) else path_shown(typed, names=False)
-
-
-def _bare(name: str) -> str:
-    return name.removesuffix(".parquet") or name
-
-
-def _distinct(shown: dict[str, str]) -> dict[str, str]:
-    """Return the same names, numbered where two would be alike."""
-    found = {}
-    for typed, name in shown.items():
-        alike = [other for other, own in shown.items() if own == name]
-        found[typed] = name if len(alike) == 1 else f"{name} ({alike.index(typed) + 1})"
-    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from remedis.report import study_tables, study_trust
+from remedis.report import study_tables, trust
 from remedis.report.page import TEMPLATES, _css, _environment, ticks
 from remedis.report.study_folder import StudyFolder
 from remedis.report.study_names import Names
@@ -41,11 +41,15 @@ def render(data: Plain, study: StudyFolder, names: Names, charts: list[Plain], l
         delong=any(row["p_delong"] is not None for row in study.tables["differences"]),
         whole=study_tables.whole(study, names),
         metrics=list(study_tables.METRICS.values()),
-        subgroups=study_trust.subgroups(study, names),
-        points=study_trust.operating_points(study, names),
-        calibration=study_trust.calibration(study, names),
-        shift=study_trust.shift(study, names),
-        heads=study_trust.HEADS,
+        subgroups=trust.subgroups(study, names),
+        points=trust.operating_points(study, names),
+        calibration=trust.calibration(study, names),
+        shift=trust.shift(study, names),
+        heads=trust.HEADS,
+        many_labels=len(data["labels"]) > 1,
+        many_methods=len(data["methods"]) > 1,
+        who="encoder",
+        places=True,
         tables={name: bool(rows) for name, rows in study.tables.items()},
         css=Markup(_css()),
         js=Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from remedis.evaluate.efficiency import MARGIN
-from remedis.report.numbers import figure, span
 from remedis.report.study_answer import QUESTION, limits, mean, reaches, share
 from remedis.report.study_folder import Row, StudyFolder
 from remedis.report.study_names import Names, method, scenario
@@ -148,27 +147,4 @@ def grouped(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
     return list(found.values())
 
 
-def p_words(value: float | None) -> str:
-    """Return a p value with three digits, `< 0.001` below."""
-    return "–" if value is None else "< 0.001" if value < 0.001 else figure(value)
-
-
-def signed(value: float | None, digits: int = 3) -> str:
-    """Return a difference with its sign."""
-    text = figure(value, digits)
-    return f"+{text}" if value is not None and value > 0 and text[0].isdigit() and float(text) else text
-
-
-def signed_span(low: float | None, high: float | None) -> str:
-    """Return `−0.010 to +0.040`."""
-    return "–" if low is None or high is None else f"{signed(low)} to {signed(high)}"
-
-
-def ends(low: float | None, high: float | None) -> str:
-    """Return `0.921–0.978`, with words between where a sign would run into the dash."""
-    return f"{figure(low)} to {figure(high)}" if low is not None and low < 0 else span(low, high)
-
-
-FILTERS: dict[str, Callable[..., str]] = {
-    "signed": signed, "signed_span": signed_span, "p_words": p_words, "share": share, "ends": ends,
-}  # fmt: skip
+FILTERS: dict[str, Callable[..., str]] = {"share": share}

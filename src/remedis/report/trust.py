@@ -1,18 +1,18 @@
-"""What the models with all labels do in groups, at frozen thresholds, as probabilities, and at another site."""
+"""What models do in groups, at frozen thresholds, as probabilities, and at another site."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from remedis.report.numbers import class_word
-from remedis.report.study_folder import Row, StudyFolder
-from remedis.report.study_names import Names, method
+from remedis.report.study_names import method
 from remedis.report.study_tables import grouped, reach_of
 from remedis.report.subgroups import SEXES
 
 Plain = dict[str, Any]
+Row = dict[str, Any]
 _AUROC = "auroc"
 _CALIBRATION = {
     "brier": "Brier score", "ece": "calibration error", "calibration_intercept": "intercept",
@@ -24,6 +24,27 @@ _SHIFTS = {
 }  # fmt: skip
 _LINES = ("calibration_intercept", "calibration_slope")  # of another scale than shares
 _MODEL = ("dataset", "train_dataset", "label", "method")
+
+
+class Opened(Protocol):
+    """A study's or an evaluation's folder, opened."""
+
+    @property
+    def tables(self) -> Mapping[str, list[Row]]:
+        """Name to rows, which say their `encoder`."""
+
+
+class Names(Protocol):
+    """What data sets and encoders are called on a page."""
+
+    def data_set(self, typed: str) -> str:
+        """Return what a data set is called."""
+
+    def encoder(self, typed: str) -> str:
+        """Return what an encoder is called."""
+
+    def css(self, typed: str) -> str:
+        """Return an encoder's colour as CSS has it."""
 
 
 def _place(row: Row, names: Names) -> Plain:
@@ -46,10 +67,10 @@ def _filled(rows: Sequence[Row]) -> list[Row]:
     return [dict.fromkeys((*_MODEL, "class"), "") | row for row in rows]
 
 
-def subgroups(study: StudyFolder, names: Names) -> list[Plain]:
+def subgroups(opened: Opened, names: Names) -> list[Plain]:
     """Return a forest for each tested data set, label and method: every group, and in it every encoder."""
     found = []
-    for rows in grouped(_filled(study.tables["subgroups"]), _MODEL):
+    for rows in grouped(_filled(opened.tables["subgroups"]), _MODEL):
         groups = [_group(own, names) for own in grouped(
             [row for row in rows if row["kind"] == "group" and (row["metric"] == _AUROC or row["skipped"])],
             ("column", "group"))]  # fmt: skip
@@ -98,10 +119,10 @@ def _gap(row: Row, names: Names) -> Plain:
     }  # fmt: skip
 
 
-def operating_points(study: StudyFolder, names: Names) -> list[Plain]:
+def operating_points(opened: Opened, names: Names) -> list[Plain]:
     """Return each frozen threshold on each tested data set, with its two by two table."""
     found = []
-    for rows in grouped(_filled(study.tables["operating_points"]), (*_MODEL, "encoder", "class", "rule")):
+    for rows in grouped(_filled(opened.tables["operating_points"]), (*_MODEL, "encoder", "class", "rule")):
         first = rows[0]
         found.append(_place(first, names) | _who(first, names) | {
             "class": class_word(first["class"]), "rule": first["rule"], "threshold": first["threshold"],
@@ -111,10 +132,10 @@ def operating_points(study: StudyFolder, names: Names) -> list[Plain]:
     return found
 
 
-def calibration(study: StudyFolder, names: Names) -> list[Plain]:
+def calibration(opened: Opened, names: Names) -> list[Plain]:
     """Return how probabilities fit what was observed, as they are and scaled by a temperature."""
     found = []
-    for rows in grouped(_filled(study.tables["calibration"]), (*_MODEL, "encoder", "class", "scores")):
+    for rows in grouped(_filled(opened.tables["calibration"]), (*_MODEL, "encoder", "class", "scores")):
         first = rows[0]
         kind = "as they are" if first["scores"] == "raw" else f"scaled, T = {first['temperature']:.2f}"
         found.append(_place(first, names) | _who(first, names) | {
@@ -130,9 +151,9 @@ def _cells(rows: Sequence[Row], wanted: dict[str, str]) -> list[Plain]:
     return [{part: by_metric.get(name, nothing)[part] for part in nothing} for name in wanted]
 
 
-def shift(study: StudyFolder, names: Names) -> Plain:
+def shift(opened: Opened, names: Names) -> Plain:
     """Return each figure here and at the other site, the difference, and how far a scale of differences goes."""
-    rows = [row for row in _filled(study.tables["shift"]) if row["metric"] in _SHIFTS]
+    rows = [row for row in _filled(opened.tables["shift"]) if row["metric"] in _SHIFTS]
     found = [
         _place(row, names) | _who(row, names) | {
             "class": class_word(row["class"]), "metric": _SHIFTS[row["metric"]], "at": _at(row),

@@ -127,9 +127,17 @@ def thinned(curve: Curve, most: int = 400) -> Curve:
     if len(curve.x) > 2:
         steps_x, steps_y = np.diff(curve.x), np.diff(curve.y)
         kept[1:-1] = ~np.isclose(steps_x[1:] * steps_y[:-1], steps_x[:-1] * steps_y[1:], rtol=0, atol=1e-15)
-    places = np.flatnonzero(kept)
-    if len(places) > most:
-        places = places[np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))]
+    return fewer(_at(curve, np.flatnonzero(kept)), most)
+
+
+def fewer(curve: Curve, most: int = 500) -> Curve:
+    """Return at most `most` points of a curve, its ends and others evenly."""
+    if len(curve.x) <= most:
+        return curve
+    return _at(curve, np.linspace(0, len(curve.x) - 1, most).round().astype(np.int64))
+
+
+def _at(curve: Curve, places: Integers) -> Curve:
     return Curve(curve.x[places], curve.y[places], curve.threshold[places], curve.grid, curve.low, curve.high)
 
 
