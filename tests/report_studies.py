@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from remedis.report.of_study import study_data
+from remedis.report.study_folder import open_study
+from remedis.report.study_names import Names
 
 HERE, THERE = "north.parquet", "south.parquet"
 BASE, OTHER = "base", "run/last"
@@ -97,6 +101,39 @@ def write(path: Path, rows: Rows) -> None:
         writer = csv.DictWriter(file, list(rows[0]), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows([{name: "" if value is None else value for name, value in row.items()} for row in rows])
+
+
+def values(folder: Path) -> dict[str, Any]:
+    """Return what a page would show, without drawing it."""
+    study = open_study(folder)
+    return study_data(study, Names(study, names=False), report=[])
+
+
+def changed(folder: Path, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change rows of a table: `change` gets a row and returns what differs."""
+    path = folder / f"{name}.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    write(path, [row | change(row) for row in rows])
+
+
+def flowing(folder: Path, data_set: str = HERE, **changes: Any) -> None:
+    """Change what flow.json says of a data set."""
+    path = folder / "flow.json"
+    flow = json.loads(path.read_text())
+    path.write_text(json.dumps(flow | {data_set: flow[data_set] | changes}))
+
+
+def without(folder: Path, name: str, encoder: str, method: str | None = None) -> None:
+    """Take an encoder's rows out of a table, those of one method alone where one is named."""
+    path = folder / f"{name}.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = [row for row in rows if row["encoder"] != encoder or method not in (None, row["method"])]
+    if kept:
+        write(path, kept)
+    else:
+        path.unlink()
 
 
 def _auroc(asked: Mapping[str, Any], encoder: str, drop: float, encoders: Sequence[str]) -> list[float]:
@@ -248,10 +285,15 @@ def _audit(labels: Sequence[str]) -> dict[str, Any]:
 
 def _flow(name: str, labels: Sequence[str]) -> dict[str, Any]:
     sizes = {"train": (600, PATIENTS[name][-1]), "validation": (150, 110), "test": TESTED[name]}
+    parts = {part: {"images": images, "patients": patients} for part, (images, patients) in sizes.items()}
+    drawn = ["validation"] if name == THERE else []
     return {
-        "rows": 1000, "left_out": {"no pneumonia": 7}, "unreadable": 3, "leaking_patients": 0,
-        "drawn": ["validation"] if name == THERE else [],
-        "parts": {part: {"images": images, "patients": patients} for part, (images, patients) in sizes.items()},
+        "rows": sum(images for images, _ in sizes.values()) + 10,
+        "left_out": {"label is empty": 7, "class 2 is excluded": 3}, "unreadable": 0, "leaking_patients": 0,
+        "units": "patients",
+        "given": [part for part in sizes if part not in drawn], "drawn": drawn, "split_unused": {},
+        "tested": TESTED[name][0], "parts": parts,
+        "labels": {label: {"lacking": 0, "why": [], "parts": parts} for label in labels},
         "by_class": {
             label: {part: {"0": images - 50, "1": 50} for part, (images, _) in sizes.items()} for label in labels
         },

@@ -98,6 +98,10 @@ class StoppedError(RemedisError):
     exit_status = 1
 
 
+class NotFiniteError(StoppedError):
+    """A training's numbers are not finite."""
+
+
 class CheckFailedError(RemedisError):
     """A check ran to its end and said no."""
 

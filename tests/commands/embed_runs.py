@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from PIL import Image
 
+from remedis import cli
 from remedis.data import manifest
 
 
@@ -29,6 +30,11 @@ def make_pictures(folder: Path, count: int, *, side: int = 40, seed: int = 0) ->
     path = folder / "m.parquet"
     manifest.write(table, path, {"root": "pictures", "data_set": "random"})
     return path
+
+
+def embed(*words: object) -> int:
+    """Run `remedis embed` and return its status."""
+    return cli.run(["embed", *(str(word) for word in words)])
 
 
 def command(*words: object) -> list[str]:

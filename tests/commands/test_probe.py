@@ -1,12 +1,10 @@
-"""`remedis probe` on simulated embeddings: the figures follow from the predictions, and bad input is one line."""
+"""`remedis probe` on simulated embeddings: the figures follow from the predictions."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,24 +15,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from probes_made import FILES, cohort, config_of, embedded, results_of, run
 from references.ece import expected_calibration_error
 from references.sensitivity import sensitivity_at_95_specificity
-from remedis import cli
 from remedis.data import embeddings
-from remedis.data.files import write_json
 from remedis.evaluate.results import COLUMNS, figures
 from remedis.report.of_probe import probe_page
 from remedis.report.probe_folder import open_probe
-from synthetic_embeddings import separable, write_embeddings
+from synthetic_embeddings import write_embeddings
 
-FILES = {
-    "results.csv",
-    "predictions.parquet",
-    "predictions_knn.parquet",
-    "model.safetensors",
-    "config.json",
-    "_seen.parquet",
-}
 METRICS = {
     "auroc": roc_auc_score,
     "average_precision": average_precision_score,
@@ -44,54 +33,10 @@ METRICS = {
 }
 
 
-def cohort(*, patients: int = 90, seed: int = 0, site: str | None = None) -> tuple[np.ndarray, dict[str, list[Any]]]:
-    """Return embeddings and columns of patients with one to three images, in parts by patient."""
-    random = np.random.default_rng(seed)
-    of = np.repeat(np.arange(patients), random.integers(1, 4, patients))
-    kinds = random.integers(0, 3, patients)[of]
-    effusion = (random.random(patients) < 0.4).astype(object)[of]
-    effusion[random.random(len(of)) < 0.1] = None
-    words = np.array(["train", "val", "test"])[np.searchsorted([0.5, 0.7], random.random(patients))][of]
-    columns = {
-        "patient_id": [f"p{number}" for number in of],
-        "sick": (kinds > 0).astype(int).tolist(),
-        "kind": [("none", "mild", "severe")[kind] for kind in kinds],
-        "effusion": [None if value is None else int(value) for value in effusion],
-        "field": [f"f{number % 30}" for number in of],
-        "split": words.tolist(),
-        "width": (100 + 30 * (kinds > 0) + random.integers(0, 40, len(of))).tolist(),
-        "height": [100] * len(of),
-    }
-    if site is not None:
-        columns["site"] = [site] * len(of)
-    return separable(kinds, seed=seed), columns
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with embeddings: with a split, without, of another site, of another encoder."""
-    folder = tmp_path_factory.mktemp("made")
-    features, columns = cohort()
-    write_embeddings(folder / "emb", features, columns, manifest="here/one.parquet")
-    write_embeddings(folder / "free", features, {name: value for name, value in columns.items() if name != "split"})
-    features, columns = cohort(seed=1, site="elsewhere")
-    write_embeddings(folder / "emb2", features, columns, data_set="two", manifest="two.parquet")
-    write_embeddings(folder / "other", features, columns, encoder_hash="00" * 32)
-    return folder
-
-
-def run(*words: object, draws: int | None = 20) -> int:
-    more = [] if draws is None else ["--draws", str(draws), "--folds", "3"]
-    return cli.run(["probe", *(str(word) for word in words), *more])
-
-
-def results_of(folder: Path) -> list[dict[str, str]]:
-    with (folder / "results.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def config_of(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "config.json").read_text())  # type: ignore[no-any-return]
+    return embedded(tmp_path_factory.mktemp("made"))
 
 
 def scored(folder: Path, columns: Sequence[str], *, method: str = "logistic") -> tuple[pa.Table, np.ndarray]:
@@ -321,152 +266,3 @@ def test_images_are_found_from_where_the_predictions_lie(made: Path, tmp_path: P
     facts = json.loads(pq.read_schema(tmp_path / "probe" / "predictions.parquet").metadata[b"remedis"])
     assert (tmp_path / "probe" / facts["root"]).resolve() == made / "images"
     assert facts["data_set"] == "some"
-
-
-def test_the_same_job_is_there_already(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = (made / "emb", "--label", "sick", "--out", tmp_path / "probe")
-    run(*words)
-    first = capsys.readouterr().out.splitlines()
-    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "probe").iterdir()}
-    assert run(*words) == 0
-    second = capsys.readouterr().out.splitlines()
-    assert second[:-1] == first[:-1]
-    assert "is there already" in second[-1]
-    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "probe").iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    ("words", "differs"),
-    [
-        (["--label", "kind"], "label is ['sick'] there, ['kind'] here"),
-        (["--label", "sick", "--seed", "1"], "seed is 0 there, 1 here"),
-        (["--label", "sick", "--cluster", "field"], "cluster is None there, 'field' here"),
-    ],
-)
-def test_a_folder_of_another_job_is_refused_and_kept(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], differs: str
-) -> None:
-    run(made / "emb", "--label", "sick", "--out", tmp_path / "probe")
-    before = (tmp_path / "probe" / "results.csv").read_bytes()
-    refused(run(made / "emb", *words, "--out", tmp_path / "probe"), capsys, differs)
-    assert (tmp_path / "probe" / "results.csv").read_bytes() == before
-
-
-def test_other_embeddings_at_the_same_place_are_another_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    features, columns = cohort(patients=40)
-    write_embeddings(tmp_path / "emb", features, columns)
-    run(tmp_path / "emb", "--label", "sick", "--out", tmp_path / "probe")
-    facts = json.loads((tmp_path / "emb" / "_embeddings.json").read_text())
-    facts["job"]["manifest_hash"] = "ff" * 32
-    write_json(tmp_path / "emb" / "_embeddings.json", facts)
-    refused(run(tmp_path / "emb", "--label", "sick", "--out", tmp_path / "probe"), capsys, "manifest_hash is")
-
-
-def refused(status: int, capsys: pytest.CaptureFixture[str], words: str) -> None:
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert status == 2
-    assert error.startswith("remedis: error: ")
-    assert words in error
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["nothing", "--label", "sick"], "nothing: there is no such folder; remedis embed makes one"),
-        (["emb", "--label", "sik"], "there is no column 'sik', did you mean sick"),
-        (["emb", "--label", "height"], "label 'height' has one class (100)"),
-        (["emb", "--label", "image"], "looks like a measurement or a name"),
-        (["emb", "--label", "sick", "--cluster", "filed"], "there is no such column, did you mean field"),
-        (["emb", "--label", "sick", "--where", "sicc=1"], "there is no column 'sicc'"),
-        (["emb", "--label", "sick", "--where", "sick=1"], "has one class (1)"),
-        (["emb", "--label", "sick", "--where", "split!=test"], "has no row in the test part"),
-        (["emb", "--label", "sick", "--positive", "2"], "no such class"),
-        (["emb", "--label", "kind", "--positive", "mild"], "has 3 classes"),
-        (["emb", "--label", "kind", "--exclude-class", "mlid"], "did you mean mild"),
-        (["emb", "--label", "sick", "--methods", "knn"], "--methods lacks logistic"),
-        (["emb", "--label", "sick", "--methods", "forest"], "there is no such method"),
-        (["emb", "--label", "sick", "--k", "0"], "--k is 0"),
-        (["emb", "--label", "sick", "--seed", "-1"], "--seed is -1"),
-        (["emb", "--label", "sick", "--test", "other"], "encoder hash 000000000000…, not abababababab…"),
-        (["free", "--label", "sick", "--test", "free"], "every labelled row was learnt from"),
-        (["emb", "--label", "sick", "--test", "absent"], "there is no such folder"),
-    ],
-)
-def test_bad_input_is_one_line_and_nothing_is_written(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.chdir(made)
-    before = sorted(path.name for path in made.iterdir())
-    refused(run(*words, "--out", tmp_path / "probe"), capsys, message)
-    assert not list(tmp_path.iterdir())
-    assert sorted(path.name for path in made.iterdir()) == before
-
-
-def test_test_embeddings_that_hold_seen_patients_are_cautioned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The whole cohort as the other embeddings: its tested part was not seen, the rest was."""
-    features, columns = cohort(patients=60)
-    write_embeddings(tmp_path / "emb", features, columns)
-    columns["image"] = [f"{row}.png" for row in range(len(features))]
-    half = np.flatnonzero(np.array(columns["split"]) != "val")
-    write_embeddings(
-        tmp_path / "again", features[half], {name: [value[row] for row in half] for name, value in columns.items()}
-    )
-    assert run(tmp_path / "emb", "--label", "sick", "--test", tmp_path / "again", "--out", tmp_path / "probe") == 0
-    table = pq.read_table(tmp_path / "probe" / "predictions.parquet")
-    expected = ["train" if word == "train" else "no" for word in table["split"].to_pylist()]
-    assert expected.count("train") > 0
-    assert table["seen"].to_pylist() == expected
-    told = f"{expected.count('train')} of {len(expected)} tested images, or their patients, were seen"
-    assert told in capsys.readouterr().out
-
-
-def test_a_patient_in_two_parts_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    features, columns = cohort(patients=40)
-    columns["split"] = (["train", "test"] * len(features))[: len(features)]
-    write_embeddings(tmp_path / "emb", features, columns)
-    refused(run(tmp_path / "emb", "--label", "sick", "--out", tmp_path / "probe"), capsys, "in two parts of the split")
-    assert not (tmp_path / "probe").exists()
-
-
-def test_unfinished_embeddings_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    features, columns = cohort(patients=20)
-    write_embeddings(tmp_path / "emb", features, columns, complete=False)
-    refused(run(tmp_path / "emb", "--label", "sick", "--out", tmp_path / "probe"), capsys, "are not finished")
-
-
-def test_an_empty_label_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    features, columns = cohort(patients=20)
-    columns["label"] = [None] * len(features)
-    write_embeddings(tmp_path / "emb", features, columns)
-    refused(run(tmp_path / "emb", "--label", "label", "--out", tmp_path / "probe"), capsys, "is empty in all")
-
-
-def test_a_folder_that_is_no_probe_is_left_alone(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("mine")
-    refused(run(made / "emb", "--label", "sick", "--out", tmp_path / "mine"), capsys, "was not made by this command")
-    refused(run(made / "emb", "--label", "sick", "--out", made / "emb"), capsys, "was not made by this command")
-    refused(run(made / "emb", "--label", "sick", "--out", made / "emb" / "probe"), capsys, "inside the embeddings")
-    assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
-    assert ds.dataset(made / "emb").count_rows()
-
-
-def test_a_split_that_never_says_train_counts_as_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    features, columns = cohort(patients=40)
-    columns["split"] = ["a"] * len(features)
-    write_embeddings(tmp_path / "emb", features, columns)
-    assert run(tmp_path / "emb", "--label", "sick", "--out", tmp_path / "probe") == 0
-    assert f"no row's split says train (a {len(features)})" in capsys.readouterr().err
-    assert config_of(tmp_path / "probe")["labels"][0]["evaluation"] == "nested-cv"
-
-
-def test_two_runs_give_the_same_bytes(made: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        run(made / "free", "--label", "sick", "--out", tmp_path / name)
-    for name in FILES - {"config.json"}:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name

@@ -198,9 +198,19 @@ def test_an_external_file_of_other_images_is_refused_before_any_work(given: Give
     assert not (tmp_path / "out").exists()
 
 
-def test_an_external_encoder_alone_cannot_be_fine_tuned(given: Given, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="finetune needs a network"):
-        study.run(given.options(tmp_path / "out", methods=("finetune",)))
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        (("finetune",), "--external one: embeddings cannot be fine-tuned, and --methods asks for nothing else"),
+        (("probe", "finetune"), "the baseline one is embeddings from elsewhere, which cannot be fine-tuned"),
+    ],
+    ids=["alone", "as the baseline"],
+)
+def test_external_embeddings_are_not_fine_tuned(
+    given: Given, tmp_path: Path, methods: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        study.run(given.options(tmp_path / "out", encoders=("resnet18-cifar",), baseline="one", methods=methods))
     assert not (tmp_path / "out").exists()
 
 

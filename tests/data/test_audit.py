@@ -17,6 +17,7 @@ from pydicom.data import get_testdata_file
 from remedis.data import manifest, pack
 from remedis.data.audit import audit
 from remedis.data.finding import Finding
+from remedis.data.indexers.summary import lines, summary
 from remedis.data.manifest import Manifest
 from remedis.errors import ManifestError
 
@@ -202,3 +203,13 @@ def test_duplicates_of_real_sets_are_those_that_hashing_every_file_finds(
     assert {example for finding in found if finding.kind == "duplicate" for example in finding.examples} == expected
     assert not {finding.kind for finding in found} - {"duplicate"}
     assert bool(expected) == (name == "cxr-nih")
+
+
+def test_readers_votes_are_no_labels_that_say_nothing(tmp_path: Path) -> None:
+    rows = made(tmp_path, nodule=[1] * N, nodule_votes=[3] * N)
+    assert [finding.message for finding in audit(rows)] == ["nodule has one class (1)"]
+
+
+def test_columns_of_one_class_are_counted_rather_than_denied(tmp_path: Path) -> None:
+    rows = made(tmp_path, label=[0] * N, nodule=[1] * N)
+    assert lines(summary(rows.table, rows.facts))[1].startswith("labels: none with two classes; 2 columns of one")

@@ -174,7 +174,7 @@ def with_a_missing_one(folder: Path) -> Path:
 
 def with_a_missing_number(folder: Path) -> Path:
     pq.write_table(
-        pa.table({"image": NAMES, "f": [1.0, None, 2.0, 3.0], "g": [1.0, 1.0, 2.0, 3.0]}), folder / "e.parquet"
+        pa.table({"image": NAMES, "f0": [1.0, None, 2.0, 3.0], "f1": [1.0, 1.0, 2.0, 3.0]}), folder / "e.parquet"
     )
     return folder / "e.parquet"
 
@@ -223,7 +223,7 @@ def of_words(folder: Path) -> Path:
     ("write", "words"),
     [
         (no_names, "no array of images among embedding, labels"),
-        (no_vectors, "no column of vectors among image, label"),
+        (no_vectors, "no column of vectors and no numbered columns (f0, f1 …) among image, label"),
         (too_few_vectors, r"vectors of shape (3, 3) for 4 images, (N, D) was expected"),
         (of_unlike_lengths, "the vectors have different lengths, or some are missing"),
         (of_unlike_lengths_that_add_up, "the vectors have different lengths, or some are missing"),
@@ -258,3 +258,23 @@ def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'remedis\[hdf5\]'"):
         vectors_of(path, rows(*NAMES))
+
+
+def test_columns_of_numbers_that_are_no_vector_are_left_alone(tmp_path: Path) -> None:
+    """A label beside the vector would tell itself."""
+    columns = {f"f{place}": VECTORS[:, place] for place in (2, 0, 1)}
+    others = {"label": VECTORS[:, 0], "age": VECTORS[:, 1], "score1": VECTORS[:, 2]}
+    pq.write_table(pa.table({"image": NAMES, **others, **columns}), tmp_path / "e.parquet")
+    _, found = vectors_of(tmp_path / "e.parquet", rows(*NAMES))
+    np.testing.assert_array_equal(found, VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [((0, 1, 3), "f0 … f3, number 2 is missing"), ((5, 6), "f5 … f6, number 0 is missing"), ((0,), "no column of vec")],
+)
+def test_numbered_columns_are_whole(tmp_path: Path, numbers: tuple[int, ...], words: str) -> None:
+    columns = {f"f{number}": VECTORS[:, 0] for number in numbers}
+    pq.write_table(pa.table({"image": NAMES, **columns}), tmp_path / "e.parquet")
+    with pytest.raises(InputError, match=re.escape(words)):
+        vectors_of(tmp_path / "e.parquet", rows(*NAMES))

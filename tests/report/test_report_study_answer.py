@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from remedis.data.manifest import Manifest
-from remedis.report.of_study import study_data
 from remedis.report.study_answer import limits, share
 from remedis.report.study_audit import highest, lone_words, shortcuts
 from remedis.report.study_folder import open_study
 from remedis.report.study_names import Names, listed
 from remedis.study.audit import of_shortcuts
-from report_studies import BASE, HERE, OTHER, THERE, study_folder, write
-
-
-def values(folder: Path) -> dict[str, Any]:
-    """What a page would show, without drawing it."""
-    study = open_study(folder)
-    return study_data(study, Names(study, names=False), report=[])
-
-
-def changed(folder: Path, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change rows of a table: `change` gets a row and returns what differs."""
-    path = folder / f"{name}.csv"
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    write(path, [row | change(row) for row in rows])
+from report_studies import BASE, HERE, OTHER, THERE, changed, study_folder, values
 
 
 @pytest.mark.parametrize(
@@ -116,7 +98,7 @@ def test_many_comparisons_are_counted(tmp_path: Path) -> None:
     data = values(folder)
     assert data["sentence"].startswith(
         "What base needs all labels for is reached in distribution in 3 of 4 comparisons with 20% to 40% of them; "
-        "out of distribution in 0 of 4; adapted in 4 of 4 with 5% of them"
+        "out of distribution in 0 of 4; adapted in 4 of 4 with at most 5% of them –"
     )
     assert any(
         line.startswith("12 comparisons stand here; none was named the primary one") for line in data["cautions"]
@@ -133,7 +115,9 @@ def test_the_strongest_trivial_feature_ends_the_sentence(tmp_path: Path) -> None
     (folder / "audit.json").write_text(json.dumps({HERE: [size], THERE: [brightness]}))
     data = values(folder)
     assert data["sentence"].endswith(" – but brightness alone reaches 0.91 on south")
-    assert data["cautions"][0].startswith("south, pneumonia: brightness alone reaches AUROC 0.91 (0.88–0.94) (which a")
+    assert data["cautions"][0].startswith(
+        "south, pneumonia: brightness alone, which a disease can change too, reaches AUROC 0.91 (0.88–0.94), without a"
+    )
     assert [each["lone"]["value"] for each in data["answers"]] == [0.87, 0.91, 0.91]
     (folder / "audit.json").write_text(json.dumps({HERE: [], THERE: []}))
     assert " alone " not in values(folder)["sentence"]

@@ -46,7 +46,8 @@ def test_a_methods_paragraph_has_the_studys_numbers(tmp_path: Path) -> None:
         "north (in distribution): train 600 images of 400 patients, validation 150 images of 110 patients, test 240 "
         "images of 180 patients.",
         "south (another site):",
-        "a missing one was drawn by patient and stratified by label (15% for validation and 20% for test",
+        "a missing one was drawn from the training part by patient and stratified by label (15% of the patients for "
+        "validation, then 20% of those left for test).",
         "Models learnt from 5%, 25% and 100% of the training part’s patients. Each share below 100% was drawn 3 times "
         "by patient, nested",
         "Labels of the validation part, which chose settings, are not counted among the shares.",

@@ -173,7 +173,7 @@ def test_groups_points_calibration_and_shift_are_those_of_their_csv(pages: dict[
 def test_who_was_left_out_is_drawn(pages: dict[str, Any]) -> None:
     html = pages["plain"][1]
     texts = [text for _, text in Strict(html).texts]
-    for text in ("7 left out: no pneumonia", "3 left out: could not be read", "images in north", "400 patients"):
+    for text in ("7 left out: label is empty", "3 left out: class 2 is excluded", "images in north", "400 patients"):
         assert text in texts
     assert "Validation drawn by patient, stratified by label. No patient stands in more than one part." in html
     table = table_rows(html, "baseline")

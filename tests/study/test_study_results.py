@@ -259,6 +259,9 @@ def test_p_values_are_adjusted_by_holm_for_the_labels_of_a_scenario(done: Done) 
 def test_labelled_images_of_a_curve_are_the_draws(done: Done) -> None:
     for point in planting.table_of(done.out / "curves.csv"):
         images, patients = float(point["labelled_images"]), float(point["labelled_patients"])
+        if point["label"] == "rare":  # a third of the rows lacks it, each image by itself
+            assert patients < images < 2 * patients
+            continue
         assert images == 2 * patients  # whole patients
         site = done.there if point["scenario"] == "adapted" else done.here
         training = (0.35 if point["scenario"] == "adapted" else 0.85 * 0.8) * len(site.images) / 2
@@ -269,11 +272,27 @@ def test_who_is_in_the_flow(done: Done) -> None:
     flow = json.loads((done.out / "flow.json").read_text())
     here = flow[str(done.here.path)]
     assert here["rows"] == len(done.here.images) == sum(part["images"] for part in here["parts"].values())
-    assert here["unreadable"] == len(done.here.images[5::11])
-    assert here["drawn"] == ["validation", "test"]
-    assert here["left_out"]["label is empty"] > 20
+    assert here["left_out"] == {}  # every row is used for some label
+    assert (here["given"], here["drawn"]) == ([], ["validation", "test"])
+    assert here["labels"]["rare"]["why"] == ["label is empty"]
+    assert {label: each["lacking"] for label, each in here["labels"].items() if label != "rare"} == {
+        "sick": 0, "kind": 0,
+    }  # fmt: skip
     assert sum(here["by_class"]["sick"]["train"].values()) == here["parts"]["train"]["images"]
     assert sum(sum(sexes.values()) for sexes in here["sex"].values()) == here["rows"]
+
+
+def test_curves_and_flow_count_the_rows_of_a_label_alike(done: Done) -> None:
+    """What a label is learnt from and tested on: one number in curves.csv, results.csv and flow.json."""
+    flow = json.loads((done.out / "flow.json").read_text())
+    for point in chosen(planting.table_of(done.out / "curves.csv"), fraction="1.0"):
+        learnt, tested = (flow[point[name]]["labels"][point["label"]]["parts"] for name in ("train_dataset", "dataset"))
+        assert float(point["labelled_images"]) == learnt["train"]["images"]
+        assert float(point["labelled_patients"]) == learnt["train"]["patients"]
+        assert (point["n"], point["n_patients"]) == tuple(str(tested["test"][each]) for each in ("images", "patients"))
+    rare = flow[str(done.here.path)]["labels"]["rare"]["parts"]["train"]["images"]
+    table = pq.read_table(done.here.path)
+    assert 0 < rare < table.num_rows - table["rare"].null_count
 
 
 @pytest.mark.slow

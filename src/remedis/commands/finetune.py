@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
-from remedis.commands.finetune_grid import TABLE, cells_of, choose, name_of, record, refuse_other
+from remedis.commands.finetune_grid import TABLE, Cell, cells_of, choose, name_of, record, refuse_other
 from remedis.commands.start_facts import start_facts
 from remedis.console import QUIET, Console, Result
 from remedis.data import fractions
@@ -20,8 +20,9 @@ from remedis.data.indexers.words import counted
 from remedis.data.inputs import open_any
 from remedis.data.manifest import Manifest
 from remedis.data.profiles import profile as find_profile
-from remedis.errors import LabelError, UsageError
-from remedis.evaluate.fixed_parts import FixedParts, fixed_parts
+from remedis.errors import LabelError, NotFiniteError, UsageError
+from remedis.evaluate.fixed_parts import FixedParts, fixed_parts, notes_on
+from remedis.evaluate.parts import units_of
 from remedis.evaluate.targets import UNKNOWN, Target, check_excluded, target
 from remedis.models.card import Facts
 from remedis.models.embed_job import device_of
@@ -66,48 +67,68 @@ def run(options: Options, console: Console = QUIET) -> Result:
         StoppedError: The loss is not finite, or the disk is full; what was saved is kept.
         RunEndedError: SIGTERM or Ctrl-C; the state was saved.
     """
+    return _started(options, console, lambda: open_any(options.manifest, root=options.root, where=options.where))
+
+
+def run_on(manifest: Manifest, options: Options, console: Console = QUIET) -> Result:
+    """Train on an opened manifest, as `run` does; `options.manifest` only names it in messages."""
+    return _started(options, console, lambda: manifest)
+
+
+def _started(options: Options, console: Console, opened: Callable[[], Manifest]) -> Result:
     device = device_of(options.device)
     if device == "cpu":
         keep_freed()
     distributed.start(device)
     try:
-        return _run(options, device, console)
+        return _run(options, device, console, opened())
     finally:
         distributed.stop()
 
 
-def _run(options: Options, device: str, console: Console) -> Result:
+def _run(options: Options, device: str, console: Console, manifest: Manifest) -> Result:
     if options.seed < 0:
         raise UsageError(f"--seed is {options.seed}, at least 0 was expected")
-    rows = _rows(options)
+    rows = _rows(options, manifest)
     console.say(_rows_said(rows, options))
-    if rows.parts.unused:
-        words = ", ".join(f"{word} {count:,}" for word, count in rows.parts.unused.items())
-        console.warn(f"no row's split says train ({words}), so the column counts as absent: all rows are trained on")
+    for note in notes_on(manifest, rows.parts, units_of(manifest.table, None)):
+        console.warn(note)
     cells = cells_of(options.learning_rate, options.weight_decay)
     for cell in cells:
         _resolved(options, rows, cell)  # a cell that cannot be is refused before the first one is trained
     if len(cells) > 1:
-        claimed(lambda: refuse_other(options.out), options.out)
-    outcomes = {}
-    for number, cell in enumerate(cells):
+        return _grid(options, rows, cells, device, console)
+    job = _job(options, rows, cells[0], device)
+    console.say(_understood(job))
+    return _written(options, _finetuned(options, rows, job, options.out, console), None)
+
+
+def _grid(options: Options, rows: Rows, cells: Sequence[Cell], device: str, console: Console) -> Result:
+    """Train every cell; one whose numbers run away is recorded as that, and the others go on."""
+    names = [name_of(cell) for cell in cells]
+    claimed(lambda: refuse_other(options.out, names), options.out)
+    outcomes, diverged = {}, {}
+    for number, (name, cell) in enumerate(zip(names, cells, strict=True)):
         job = _job(options, rows, cell, device)
         if number == 0:
             console.say(_understood(job))
-        if len(cells) > 1:
-            console.say(f"cell {number + 1} of {len(cells)}: {name_of(cell)}")
-        folder = options.out if len(cells) == 1 else options.out / CELLS / name_of(cell)
-        outcomes[name_of(cell)] = _finetuned(options, rows, job, folder, console)
-    if len(cells) > 1:
-        chosen = choose(options.out, list(outcomes))
-        if distributed.rank() == 0:
-            record(options.out, list(outcomes), chosen)
-        return _written(options, outcomes[chosen], chosen)
-    return _written(options, next(iter(outcomes.values())), None)
+        console.say(f"cell {number + 1} of {len(cells)}: {name}")
+        try:
+            outcomes[name] = _finetuned(options, rows, job, options.out / CELLS / name, console)
+        except NotFiniteError as error:
+            if distributed.world() > 1:  # the other processes may have been told another error
+                raise
+            console.warn(f"cell {name} diverged: {error}")
+            diverged[name] = error
+    if not outcomes:
+        raise next(iter(diverged.values()))
+    chosen = choose(options.out, list(outcomes))
+    if distributed.rank() == 0:
+        record(options.out, names, chosen, diverged=list(diverged))
+    return _written(options, outcomes[chosen], chosen, diverged=list(diverged))
 
 
-def _rows(options: Options) -> Rows:
-    manifest = open_any(options.manifest, root=options.root, where=options.where)
+def _rows(options: Options, manifest: Manifest) -> Rows:
     if options.exclude_class:
         check_excluded(manifest.table, options.label, options.exclude_class)
     if options.positive is not None and len(options.label) > 1:
@@ -177,7 +198,7 @@ def _job(options: Options, rows: Rows, cell: Mapping[str, float], device: str) -
 def _resolved(options: Options, rows: Rows, cell: Mapping[str, float]) -> FineTuning:
     given = {**dataclasses.asdict(options), "learning_rate": None, "weight_decay": None, **cell}
     given["aside"] = options.aside or None
-    settings = resolve(options.recipe, given, images=len(rows.train), pixels=_pixels(rows.manifest))
+    settings = resolve(options.recipe, given, images=len(rows.train), pixels=typical_area(rows.manifest))
     for each in rows.targets:
         if len(set(each.classes) - set(settings.aside)) < 2:
             aside = ",".join(settings.aside)
@@ -190,7 +211,7 @@ def _settings(options: Options, rows: Rows, cell: Mapping[str, float], encoder: 
     return dataclasses.replace(settings, image_size=settings.image_size or encoder.contract.size)
 
 
-def _pixels(manifest: Manifest) -> float:
+def typical_area(manifest: Manifest) -> float:
     """Return the area of a typical image, 0 where sizes are not known."""
     table = manifest.table
     if not {"width", "height"} <= set(table.column_names):
@@ -250,7 +271,7 @@ def _finetuned(options: Options, rows: Rows, job: Job, folder: Path, console: Co
     return finetune(job, RunFolder(folder, keep=options.keep_checkpoint_max), facts, console)
 
 
-def _written(options: Options, outcome: Outcome, chosen: str | None) -> Result:
+def _written(options: Options, outcome: Outcome, chosen: str | None, *, diverged: Sequence[str] = ()) -> Result:
     place = options.out if chosen is None else options.out / CELLS / chosen
     model = place / (BEST if (place / BEST).exists() else LAST)
     verdict = ""
@@ -259,6 +280,8 @@ def _written(options: Options, outcome: Outcome, chosen: str | None) -> Result:
     lines = [f"wrote {model}: {outcome.steps:,} steps{verdict}, {counted(len(outcome.rejected), 'image')} rejected"]
     if chosen is not None:
         lines.append(f"chosen on validation: {chosen}      all cells: {options.out / TABLE}")
+    if diverged:
+        lines.append(f"diverged, and could not be chosen: {', '.join(diverged)}")
     if outcome.rejected:
         image, reason = outcome.rejected[0]
         lines.append(f"first rejected: {image}: {reason}      all: {place / '_rejected.csv'}")
@@ -266,6 +289,7 @@ def _written(options: Options, outcome: Outcome, chosen: str | None) -> Result:
     lines.append(f"next: remedis predict {images} --model {options.out} --out pred.parquet")
     data = {
         "out": str(options.out), "model": str(model), "steps": outcome.steps, "chosen": chosen,
+        "diverged": list(diverged),
         "validation_auroc": outcome.auroc, "best_step": outcome.best_step, "rejected": len(outcome.rejected),
     }  # fmt: skip
     status = 1 if len(outcome.rejected) > options.allow_rejected else 0

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from remedis.data.files import write_json, write_text
+from remedis.data.files import read_json, write_json, write_text
 from remedis.errors import FolderError
 from remedis.train.finetune_job import best_of, standing, verdicts
 from remedis.train.finetuned import CELLS, GRID
 
 Cell = Mapping[str, float]
 TABLE = "grid.csv"
-COLUMNS = ("cell", "chosen", "step", "validation_auroc", "validation_loss", "n")
+COLUMNS = ("cell", "chosen", "diverged", "step", "validation_auroc", "validation_loss", "n")
 
 
 def cells_of(rates: Sequence[float], decays: Sequence[float]) -> list[Cell]:
@@ -37,7 +37,7 @@ def choose(out: Path, names: Sequence[str]) -> str:
     return max(names, key=lambda name: standing(_best(out, name)))
 
 
-def record(out: Path, names: Sequence[str], chosen: str) -> None:
+def record(out: Path, names: Sequence[str], chosen: str, *, diverged: Sequence[str] = ()) -> None:
     """Write every cell's best evaluation to grid.csv, and which one was chosen to grid.json."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
@@ -45,23 +45,40 @@ def record(out: Path, names: Sequence[str], chosen: str) -> None:
     for name in names:
         line = _best(out, name)
         writer.writerow(
-            {"cell": name, "chosen": int(name == chosen), **{key: line.get(key, "") for key in COLUMNS[2:]}}
+            {"cell": name, "chosen": int(name == chosen), "diverged": int(name in diverged)}
+            | {key: line.get(key, "") for key in COLUMNS[3:]}
         )
     write_text(out / TABLE, text.getvalue())
-    write_json(out / GRID, {"chosen": chosen})
+    write_json(out / GRID, {"chosen": chosen, "cells": list(names)})
 
 
-def refuse_other(out: Path) -> None:
-    """Refuse a folder that holds something else than a grid.
+def refuse_other(out: Path, names: Sequence[str]) -> None:
+    """Refuse a folder that holds something else than this grid.
+
+    Args:
+        out: The folder.
+        names: The cells of the grid.
 
     Raises:
-        FolderError: It does.
+        FolderError: It does; names the cells that differ.
     """
     ours = {CELLS, GRID, TABLE}
     if out.exists() and (
         not out.is_dir() or any(path.name not in ours and path.suffix != ".tmp" for path in out.iterdir())
     ):
         raise FolderError("exists and holds no grid; choose another --out", where=out)
+    there = [path.name for path in sorted((out / CELLS).glob("*"))]
+    if (out / GRID).is_file():
+        there = list(read_json(out / GRID).get("cells", there))
+        lacking = [name for name in names if name not in there]
+    else:  # a grid that was killed has some of its cells
+        lacking = []
+    other = [*(name for name in there if name not in names), *lacking]
+    if other:
+        raise FolderError(
+            f"the folder holds another grid, they differ in {', '.join(other)}; choose another --out or remove it",
+            where=out,
+        )
 
 
 def _best(out: Path, name: str) -> Mapping[str, Any]:

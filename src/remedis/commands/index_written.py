@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,9 @@ def written(indexed: Indexed, folder: Path, out: Path, console: Console) -> Resu
     made = replace(indexed, facts=facts)
     manifest.write(made.table, out, facts)
     found = summary(made.table, facts)
-    text = [*lines(found), f"{'replaced' if existed else 'wrote'} {out}      next: remedis index check {out}"]
+    text = [
+        *lines(found),
+        f"{'replaced' if existed else 'wrote'} {out}      next: remedis index check {shlex.quote(str(out))}",
+    ]
     data = {"out": str(out), **found, "replaced": existed, "warnings": list(indexed.notes), "facts": facts}
     return Result(text="\n".join(text), data=data)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from pathlib import Path
 from typing import Any
 
 from remedis.commands.official_flags import given, head_layers, value
 from remedis.data.splits import part_of
 from remedis.errors import CheckpointError, UsageError, nearest
-from remedis.models.architectures import parse
+from remedis.models.architectures import CIFAR_STEM, parse
 from remedis.models.load import folder_of
 from remedis.models.store import CONFIG
 from remedis.options.pretrain import Pretrain
@@ -19,15 +18,7 @@ from remedis.train.folder import LAST
 
 SK_RATIO = 0.0625  # what SimCLR recommends and its published networks have
 _SHALLOWEST_SK = 50
-_CIFAR_STEM = 32  # largest --image_size that gets it
 _HEADS = {1: "linear", 2: "nonlinear", 3: "v2"}  # by --num_proj_layers; SimCLR's one layer is a linear head
-
-_CARRIED_OVER = (
-    "learning_rate", "learning_rate_scaling", "weight_decay", "optimizer", "momentum", "train_batch_size",
-    "train_epochs", "train_steps", "image_size", "fine_tune_after_block", "zero_init_logits_layer", "batch_norm_decay",
-    "rotation_range", "use_elastic_deform", "equalize_histogram",
-)  # fmt: skip
-"""Flags that `remedis finetune` has too, with the same meaning."""
 
 
 def understood(options: OfficialRun) -> Pretrain:
@@ -37,12 +28,12 @@ def understood(options: OfficialRun) -> Pretrain:
         UsageError: A flag asks for what this version has not, or flags contradict each other.
         CheckpointError: There is no checkpoint where one is named.
     """
-    _check(options)
+    check(options)
     ours = {field.name for field in dataclasses.fields(Pretrain)}
     same = {field.name: value(options, field.name) for field in dataclasses.fields(options) if field.name in ours}
     changed: dict[str, Any] = {
         "eval_split": _part(options),
-        "encoder": _encoder(options),
+        "encoder": encoder_of(options),
         "label": None if value(options, "lineareval_while_pretraining") else "",
     }
     return Pretrain(
@@ -52,13 +43,12 @@ def understood(options: OfficialRun) -> Pretrain:
     )  # fmt: skip
 
 
-def _check(options: OfficialRun) -> None:
-    """Refuse what would be another training than the one that was asked for."""
-    if options.train_mode == "finetune":
-        raise UsageError(
-            "--train_mode=finetune is a verb of its own here; make a manifest (remedis index tfds FOLDER --out "
-            f"data.parquet), then: {finetuning_line(options)}"
-        )
+def check(options: OfficialRun) -> None:
+    """Refuse what would be another training than the one that was asked for.
+
+    Raises:
+        UsageError: Says which flag.
+    """
     if options.mode == "eval":
         raise UsageError(
             "--mode=eval: to evaluate alone is not in this version; a training writes its accuracies to "
@@ -78,16 +68,6 @@ def _check(options: OfficialRun) -> None:
         raise UsageError(f"--se_ratio is {options.se_ratio}, 0 was expected: squeeze and excitation is not in here")
     if options.checkpoint and value(options, "rescale_at_init") != 1:
         raise UsageError(f"--rescale_at_init is {options.rescale_at_init}, 1 was expected: kernels are not rescaled")
-
-
-def finetuning_line(options: OfficialRun) -> str:
-    """Return the `remedis finetune` command that a command line of the official program's fine-tuning means."""
-    words = ["remedis", "finetune", "data.parquet", "--label", "label"]
-    words += ["--encoder", str(options.checkpoint or "CHECKPOINT")]
-    for name in _CARRIED_OVER:
-        given = getattr(options, name)
-        words += [f"--{name.replace('_', '-')}", str(given)] if given is not None else []
-    return shlex.join([*words, "--out", str(options.model_dir or "run")])
 
 
 def _part(options: OfficialRun) -> str:
@@ -118,8 +98,13 @@ def _refuse_both(options: OfficialRun, ours: str, theirs: str) -> None:
         raise UsageError(f"--{ours} and --{theirs} are two programs' names of one setting, one was expected")
 
 
-def _encoder(options: OfficialRun) -> str | None:
-    """Return what `--encoder` would be: a checkpoint, a network with selective kernels, or nothing."""
+def encoder_of(options: OfficialRun) -> str | None:
+    """Return what `--encoder` would be: a checkpoint, a network with selective kernels, or nothing.
+
+    Raises:
+        UsageError: There is no such network.
+        CheckpointError: There is no checkpoint where one is named.
+    """
     if options.checkpoint:
         return str(_checkpoint(options.checkpoint))
     ratio = value(options, "sk_ratio")
@@ -131,7 +116,7 @@ def _encoder(options: OfficialRun) -> str | None:
     if depth < _SHALLOWEST_SK or value(options, "use_bit"):
         network = "a BiT network" if value(options, "use_bit") else f"--resnet_depth={depth}"
         raise UsageError(f"--sk_ratio is {ratio} with {network}; selective kernels need a depth of 50 or more")
-    small = "-cifar" if value(options, "image_size") <= _CIFAR_STEM else ""
+    small = "-cifar" if value(options, "image_size") <= CIFAR_STEM else ""
     return f"resnet{depth}x{width}-sk{small}"
 
 

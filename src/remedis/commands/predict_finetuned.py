@@ -75,6 +75,7 @@ def _result(
         lines.append(
             f"{known:,} of them, or their patients, were seen in training (column seen); figures belong on the others"
         )
-    lines.append(f"next: remedis evaluate {options.out} --out eval")
+    if known < len(words):
+        lines.append(f"next: remedis evaluate {options.out} --out eval")
     data = {"out": str(options.out), "images": len(words), "scores": columns, "seen": known, "rejected": len(rejected)}
     return Result(text="\n".join(lines), data=data, exit_status=1 if len(rejected) > options.allow_rejected else 0)

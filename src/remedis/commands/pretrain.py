@@ -16,7 +16,7 @@ from remedis.data.loader import View
 from remedis.data.manifest import Manifest, patient_keys
 from remedis.data.profiles import profile as find_profile
 from remedis.errors import UsageError
-from remedis.models.architectures import architecture
+from remedis.models.architectures import architecture, official_name
 from remedis.models.contract import Contract
 from remedis.models.embed_job import device_of
 from remedis.models.encoder import Encoder
@@ -105,9 +105,9 @@ def _encoder(options: Options, settings: Pretraining) -> Encoder:
     """Return what is trained: a checkpoint, or a network with random weights of the seed."""
     name = options.encoder
     if name is None:
-        prefix = "bit-r{0}x{1}" if settings.use_bit else "resnet{0}x{1}"
-        small = "-cifar" if not settings.use_bit and settings.image_size <= 32 else ""
-        name = prefix.format(settings.resnet_depth, settings.width_multiplier) + small
+        name = official_name(
+            settings.resnet_depth, settings.width_multiplier, bit=settings.use_bit, size=settings.image_size
+        )
         return random_encoder(architecture(name), Contract(size=settings.image_size), seed=options.seed)
     return open_or_random(name, size=settings.image_size, seed=options.seed)
 

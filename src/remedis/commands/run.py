@@ -1,4 +1,4 @@
-"""`remedis run`: the command line of Google's programs, read as one of `remedis pretrain`."""
+"""`remedis run`: the command line of Google's programs, read as one of `remedis pretrain` or `remedis finetune`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import dataclasses
 import os
 from pathlib import Path
 
-from remedis.commands import pretrain
+import pyarrow.compute as pc
+
+from remedis.commands import finetune, pretrain
 from remedis.commands.official_flags import lines, value
 from remedis.commands.official_settings import understood
+from remedis.commands.official_tuning import tuning, tuning_lines
 from remedis.console import QUIET, Console, Result
 from remedis.data.indexers import cifar10, folder, tfds
 from remedis.data.indexers.complete import Wishes, complete
 from remedis.data.indexers.indexed import Indexed
 from remedis.data.indexers.label_table import read_labels
 from remedis.data.manifest import Manifest
+from remedis.data.splits import split_column
 from remedis.errors import InputError, ReadError, nearest
 from remedis.options.run import OfficialRun
 
@@ -23,18 +27,30 @@ CIFAR10 = "cifar10"
 
 
 def run(options: OfficialRun, console: Console = QUIET) -> Result:
-    """Pretrain as the official program would with these flags.
+    """Pretrain or fine-tune as the official program would with these flags.
 
     Returns:
-        What `remedis pretrain` returns.
+        What `remedis pretrain` or `remedis finetune` returns.
 
     Raises:
         UsageError: A flag asks for what this version has not, or flags contradict each other.
         InputError: There is no such data set or checkpoint.
-        RemedisError: As `remedis pretrain` raises them.
+        RemedisError: As the other command raises them.
     """
+    if value(options, "train_mode") == "finetune":
+        tuning(options, 1)  # a flag that is refused is refused before the data are looked for
+        root, manifest = _opened(options, tuning_lines(options), console)
+        words = split_column(manifest.table).words
+        images = manifest.table.num_rows if words is None else pc.sum(pc.equal(words, "train")).as_py()
+        return finetune.run_on(manifest, dataclasses.replace(tuning(options, images), manifest=root), console)
     wished = understood(options)
-    for line in lines(options):
+    root, manifest = _opened(options, lines(options), console)
+    return pretrain.run_on(manifest, dataclasses.replace(wished, manifest=root), console)
+
+
+def _opened(options: OfficialRun, said: list[str], console: Console) -> tuple[Path, Manifest]:
+    """Return the data set's folder and rows, after what is to be said of the flags and of it."""
+    for line in said:
         console.say(line)
     root, found = find_data(data_dir(options), value(options, "dataset"), console)
     found = complete(found, Wishes())
@@ -42,8 +58,7 @@ def run(options: OfficialRun, console: Console = QUIET) -> Result:
         console.say(line)
     for note in found.notes:
         console.warn(note)
-    manifest = Manifest(found.table, root.absolute(), found.facts, None)
-    return pretrain.run_on(manifest, dataclasses.replace(wished, manifest=root), console)
+    return root, Manifest(found.table, root.absolute(), found.facts, None)
 
 
 def data_dir(options: OfficialRun) -> Path:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from remedis.commands.finetune import typical_area
 from remedis.commands.start_facts import start_facts
 from remedis.commands.study_answers import answer
 from remedis.commands.study_question import BOOTSTRAP, at_least_one, question_of, with_file
@@ -13,13 +14,14 @@ from remedis.console import QUIET, Console, Result
 from remedis.data.embeddings import is_embeddings
 from remedis.data.files import claim_folder, read_json, remove_orphans, write_json
 from remedis.errors import CheckpointError
+from remedis.evaluate.fixed_parts import notes_on
 from remedis.models.embed import rank_and_world
 from remedis.models.embed_job import device_of
 from remedis.models.learnt import Learnt, learnt_by
 from remedis.options.study import Study
 from remedis.recipes.finetuning import resolve
 from remedis.study import cell_scores, features, plan_words, probes, tuning
-from remedis.study.audit import audit_all
+from remedis.study.audit import UNREADABLE, audit_all
 from remedis.study.estimate import cost
 from remedis.study.features import Embedding
 from remedis.study.fits import Cell, cells_of, tested_on
@@ -99,6 +101,8 @@ def run(options: Study, console: Console = QUIET) -> Result:
     cells_done = len(work.cells) - len(work.missing)
     for line in plan_words.lines(work.question, work.cells, cells_done):
         console.say(line)
+    for line in _notes(work):
+        console.warn(line)
     to_embed = _to_embed(work)
     if rank == 0 and (work.missing or to_embed):
         spent = cost(work.question, work.missing, to_embed, work.tuning, work.options.image_size)
@@ -113,7 +117,7 @@ def run(options: Study, console: Console = QUIET) -> Result:
         return Result()
     tuning.forget_all(work.tuning)
     return answer(
-        work.question, work.cells, options.out, draws=work.bootstrap, rejected=_rejected(work), console=console
+        work.question, work.cells, options.out, draws=work.bootstrap, unreadable=_unreadable(work), console=console
     )
 
 
@@ -123,7 +127,9 @@ def _work(options: Study) -> Work:
         keep_freed()
     question = question_of(options)
     given = dataclasses.asdict(options) | {"image_size": options.image_size}
-    settings = resolve(options.recipe, given, images=len(question.here[0].parts[0].train))
+    learnt = question.here[0]
+    pixels = typical_area(learnt.manifest)
+    settings = resolve(options.recipe, given, images=len(learnt.parts[0].train), pixels=pixels)
     settings = dataclasses.replace(settings, aside=())  # every class of a study has a score, whatever the method
     machine = Machine(device, precision_of(options.precision, device), workers_of(options.workers))
     return Work(
@@ -132,6 +138,21 @@ def _work(options: Study) -> Work:
         Tuning(settings, machine, options.out / RUNS, bool(options.keep_models)),
         at_least_one(options.bootstrap, BOOTSTRAP, "--bootstrap"),
     )  # fmt: skip
+
+
+def _notes(work: Work) -> list[str]:
+    """Return what a person must know of the rows before anything is done."""
+    found = []
+    for each in work.question.data_sets:
+        found += [f"{each.name}: {note}" for note in notes_on(each.manifest, each.parts[0], each.units)]
+        for encoder in work.question.encoders:
+            lacking = len(features.lacking(each, encoder))
+            if lacking:
+                found.append(
+                    f"{encoder.external} has no vector of {lacking:,} of the {len(each.manifest):,} images of "
+                    f"{each.name}; every encoder is tested on the others"
+                )
+    return found
 
 
 def _to_embed(work: Work) -> list[tuple[EncoderAsked, int]]:
@@ -208,16 +229,21 @@ def _do(work: Work, console: Console) -> None:
         work_through(work.options.out / CELLS, work.cells, lambda cell: _cell(work, cell), track)
 
 
-def _rejected(work: Work) -> dict[str, list[tuple[str, str]]]:
-    """Return what could not be read of each data set, by any encoder."""
-    if PROBE not in work.question.methods:
-        return {}
-    found: dict[str, dict[str, str]] = {}
-    for encoder in work.question.encoders:
-        for data_set in work.question.data_sets:
-            rejected = features.known(data_set, encoder, work.embedding).rejected
-            found.setdefault(data_set.name, {}).update(rejected)
-    return {name: list(reasons.items()) for name, reasons in found.items()}
+def _unreadable(work: Work) -> dict[str, int]:
+    """Return how many images of each data set could not be read: by any encoder, or by the audit without probes."""
+    question = work.question
+    networks = [each for each in question.encoders if not each.external]
+    if PROBE not in question.methods or not networks:
+        audited = read_json(work.options.out / AUDIT)
+        return {
+            name: sum(each["count"] for each in found if each["kind"] in UNREADABLE) for name, found in audited.items()
+        }
+    return {
+        each.name: len({
+            image for encoder in networks for image, _ in features.known(each, encoder, work.embedding).rejected
+        })
+        for each in question.data_sets
+    }  # fmt: skip
 
 
 def _cell(work: Work, cell: Cell) -> None:

@@ -122,7 +122,7 @@ def question_of(options: Study) -> Question:
         repeats=repeats, seed=seed,
     )  # fmt: skip
     methods = tuple(each for each in (PROBE, FINETUNE) if each in (options.methods or (PROBE,)))
-    _refuse_unusable(encoders, made, methods)
+    _refuse_unusable(encoders, made, methods, baseline)
     fractions = options.label_fractions or FRACTIONS
     return Question(
         made, encoders, baseline, methods, _fractions(fractions, "--label-fractions"),
@@ -140,9 +140,20 @@ def _unlike(paths: list[Path]) -> list[str]:
     return names
 
 
-def _refuse_unusable(encoders: Sequence[EncoderAsked], made: Sequence[DataSet], methods: Sequence[str]) -> None:
-    if FINETUNE in methods and all(each.external for each in encoders):
-        raise UsageError("finetune needs a network, --external gives none; name one with --encoders")
+def _refuse_unusable(
+    encoders: Sequence[EncoderAsked], made: Sequence[DataSet], methods: Sequence[str], baseline: str
+) -> None:
+    for encoder in encoders if FINETUNE in methods else ():
+        if encoder.external and PROBE not in methods:
+            raise UsageError(
+                f"--external {encoder.name}: embeddings cannot be fine-tuned, and --methods asks for nothing else; add "
+                "probe to --methods, or name a network with --encoders"
+            )
+        if encoder.external and encoder.name == baseline:
+            raise UsageError(
+                f"the baseline {baseline} is embeddings from elsewhere, which cannot be fine-tuned, so fine-tuning "
+                "would be compared with nothing; name a network as --baseline, or leave finetune out of --methods"
+            )
     for encoder in encoders:
         for data_set in made:
             if encoder.external:

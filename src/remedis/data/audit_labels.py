@@ -11,7 +11,7 @@ import pyarrow as pa
 from remedis.data import splits
 from remedis.data.conditions import as_text
 from remedis.data.finding import Finding, Severity, finding_of
-from remedis.data.indexers.summary import KNOWN, MOST_CLASSES, classes_of
+from remedis.data.indexers.summary import MOST_CLASSES, classes_of, is_described
 from remedis.data.manifest import Manifest, patient_keys
 
 Words = npt.NDArray[np.str_]
@@ -28,7 +28,7 @@ SHIFT, ERRORS = 0.1, 3.0
 
 def of_labels(table: pa.Table, labels: Sequence[str]) -> Iterator[Finding]:
     """Find labels that cannot be learnt from; of columns that nobody named, only those that say nothing."""
-    for name in labels or [each for each in table.column_names if each not in KNOWN and not each.endswith("_id")]:
+    for name in labels or [each for each in table.column_names if not is_described(each, table)]:
         classes = classes_of(table[name])
         if len(classes) < 2:
             what = f"has one class ({next(iter(classes))})" if classes else "is empty"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -30,8 +31,8 @@ def vectors_of(path: Path, manifest: Manifest) -> tuple[npt.NDArray[np.int64], M
     once in the file and once in the manifest, and the folders do not contradict.
 
     Args:
-        path: `.parquet` (a column of names, and a column of lists or many columns of numbers), `.npz` or `.h5` (an
-            array of names and an array (N, D)). Names: image, path, file …; vectors: embedding, features …
+        path: `.parquet` (a column of names, and a column of lists, or numbered columns such as f0, f1 …), `.npz` or
+            `.h5` (an array of names and an array (N, D)). Names: image, path, file …; vectors: embedding, features …
         manifest: The rows.
 
     Raises:
@@ -122,17 +123,43 @@ def _of_parquet(path: Path) -> tuple[list[str], Any]:
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"a Parquet file was expected ({error})", where=path) from error
     names = [str(name) for name in table[_key(table.column_names, IMAGES, "column of images", path)].to_pylist()]
-    wide = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+    wide = _numbered([field.name for field in table.schema if pa.types.is_floating(field.type)], path)
     lists = [each for each in table.column_names if _is_list(table.schema.field(each).type)]
     if not lists and len(wide) > 1:
         return names, np.stack([table[name].to_numpy() for name in wide], axis=1)
     if not lists:
-        raise InputError(f"no column of vectors among {', '.join(table.column_names)}", where=path)
+        raise InputError(
+            f"no column of vectors and no numbered columns (f0, f1 …) among {', '.join(table.column_names[:20])}",
+            where=path,
+        )
     column = table[_key(lists, VECTORS, "column of vectors", path) if len(lists) != 1 else lists[0]].combine_chunks()
     if column.null_count or len(pc.unique(pc.list_value_length(column))) > 1:
         raise InputError("the vectors have different lengths, or some are missing", where=path)
     flat = column.flatten().to_numpy(zero_copy_only=False)
     return names, flat.reshape(len(names), -1) if names else flat
+
+
+def _numbered(names: Sequence[str], path: Path) -> list[str]:
+    """Return the columns that are one vector: a common beginning and every number from 0 or 1 on, in their order.
+
+    Other columns of numbers, such as a label or an age, are none of it.
+    """
+    groups: dict[str, dict[int, str]] = {}
+    for name in names:
+        beginning, digits = re.fullmatch(r"(.*?)(\d*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+        if digits:
+            groups.setdefault(beginning, {})[int(digits)] = name
+    found = max(groups.values(), key=len, default={})
+    if len(found) < 2:
+        return []
+    first = min(found)
+    lacking = [number for number in range(first, max(found) + 1) if number not in found]
+    if first > 1 or lacking:
+        missing = 0 if first > 1 else lacking[0]
+        raise InputError(
+            f"there are columns {found[first]} … {found[max(found)]}, number {missing} is missing", where=path
+        )
+    return [found[number] for number in sorted(found)]
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from remedis.data.manifest import Manifest
 from remedis.data.splits import by_patient, split_column
 from remedis.errors import LabelError
-from remedis.evaluate.parts import refuse_leak
+from remedis.evaluate.parts import Units, notes_on_units, refuse_leak
 from remedis.evaluate.targets import UNKNOWN, Target
 
 Integers = npt.NDArray[np.int64]
@@ -78,6 +78,22 @@ def fixed_parts(
     column = split_column(manifest.table)
     unused = {} if column.words is not None else column.other
     return FixedParts(found["train"], found["validation"], found["test"], tuple(drawn), elsewhere, unused)
+
+
+def notes_on(manifest: Manifest, parts: FixedParts, units: Units) -> list[str]:
+    """Return what a person must know of the parts: a split that counts as absent, rows left out, unknown patients."""
+    found = []
+    if parts.unused:
+        words = ", ".join(f"{word} {count:,}" for word, count in parts.unused.items())
+        found.append(f"no row's split says train ({words}), so the column counts as absent: all rows are used")
+    if parts.elsewhere:
+        other = split_column(manifest.table).other
+        words = ", ".join(f"{word} {count:,}" for word, count in other.items())
+        found.append(
+            f"{parts.elsewhere:,} rows with a label are left out, their split is none of train, validation, test "
+            f"({words})"
+        )
+    return [*found, *notes_on_units(manifest.table, units)]
 
 
 def _words(manifest: Manifest) -> npt.NDArray[np.object_]:

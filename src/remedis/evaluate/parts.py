@@ -83,6 +83,15 @@ def units_of(table: pa.Table, cluster: str | None, *, where: str = "") -> Units:
     return Units(np.arange(table.num_rows), "images")
 
 
+def notes_on_units(table: pa.Table, units: Units) -> list[str]:
+    """Return what a person must know of what is drawn as a whole: that no patient is known, or not every one."""
+    if units.name == "images":
+        return ["no patient is known: each image counts as its own, which makes intervals too narrow where one patient "
+                "has several"]  # fmt: skip
+    unknown = table["patient_id"].null_count if units.name == "patients" else 0
+    return [f"{unknown:,} images have no patient_id, each counts as a patient of its own"] if unknown else []
+
+
 def refuse_leak(table: pa.Table, where: str, *, data_set: str | None = None) -> None:
     """Refuse a split that a patient stands on both sides of.
 

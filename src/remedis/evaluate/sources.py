@@ -12,7 +12,7 @@ import pyarrow as pa
 from remedis.data import embeddings, manifest, splits
 from remedis.errors import InputError
 from remedis.evaluate.logistic import Features
-from remedis.evaluate.parts import Units, refuse_leak, split_words, units_of
+from remedis.evaluate.parts import Units, notes_on_units, refuse_leak, split_words, units_of
 
 _MUST_AGREE = ("encoder_hash", "width", "contract", "profile", "profile_version", "fit", "image_size")
 _SHOULD_AGREE = ("precision", "engine")
@@ -84,11 +84,8 @@ def open_source(
 
 
 def _notes_on_units(table: pa.Table, units: Units) -> list[str]:
-    if units.name == "images":
-        return ["no patient is known: each image counts as its own, which makes intervals too narrow where one patient "
-                "has several; --cluster COLUMN names what belongs together"]  # fmt: skip
-    unknown = table["patient_id"].null_count if units.name == "patients" else 0
-    return [f"{unknown:,} images have no patient_id, each counts as a patient of its own"] if unknown else []
+    hint = "; --cluster COLUMN names what belongs together" if units.name == "images" else ""
+    return [f"{note}{hint}" for note in notes_on_units(table, units)]
 
 
 def _notes_on_split(table: pa.Table, split: list[str | None] | None) -> list[str]:

@@ -19,6 +19,9 @@ BIT_RANGE = (-1.0, 1.0)
 TIMM_BIT = {(50, 1), (50, 3), (101, 1), (101, 3), (152, 2), (152, 4)}
 TIMM_RESNET = {50, 101, 152}  # timm's 18 and 34 have no projection in the first stage
 
+CIFAR_STEM = 32
+"""Largest `--image_size` for which the official program gives a ResNet the stem for CIFAR."""
+
 _PATTERN = re.compile(r"(?:(bit-r)(\d+)x(\d+)|(resnet)(\d+)(?:x(\d+))?(-sk)?(-cifar)?)")
 
 
@@ -160,3 +163,17 @@ def build_empty(network: Architecture, contract: Contract, *, final_norm: bool |
 def parameters_count(network: nn.Module) -> int:
     """Return how many numbers training would change."""
     return sum(weight.numel() for weight in network.parameters())
+
+
+def official_name(depth: int, width: int, *, bit: bool, size: int) -> str:
+    """Return the name of the network that the official program builds from its flags.
+
+    Args:
+        depth: `--resnet_depth`.
+        width: `--width_multiplier`.
+        bit: `--use_bit`.
+        size: `--image_size` in pixels; up to 32 a ResNet gets the stem for CIFAR (resnet.py, `cifar_stem`).
+    """
+    if bit:
+        return f"bit-r{depth}x{width}"
+    return f"resnet{depth}x{width}" + ("-cifar" if size <= CIFAR_STEM else "")

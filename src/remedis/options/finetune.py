@@ -115,8 +115,8 @@ class FineTuneOptions:
 class FineTune(RunOptions, FineTuneOptions, LabelOptions, RowOptions):
     """Teach an encoder labels, all of it or its last blocks; killed at any instant, the same command goes on.
 
-    The part train is learnt from, validation chooses the checkpoint and ends the run; test is not touched. Parts that
-    the manifest lacks are drawn by patient.
+    The part train is learnt from, validation chooses the checkpoint and ends the run; test is not touched. Without a
+    validation part one is drawn from train, by patient.
 
     example: remedis finetune cxr.parquet --encoder enc --label pneumonia --out ft
     """

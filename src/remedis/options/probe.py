@@ -59,18 +59,18 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Predict(RowOptions):
-    """Score images with a fitted probe.
+    """Score images with a fitted probe or a fine-tuned model.
 
-    Images are embedded as the probe's were, with the encoder that it names.
+    For a probe they are embedded as its own were, with the encoder that it names; a fine-tuned model takes them itself.
 
-    example: remedis predict emb2 --model probe --out pred.parquet
+    example: remedis predict new.parquet --model ft --out pred.parquet
     """
 
     new: Path = field(metadata={"positional": True})
     """Embeddings, or anything that remedis embed takes."""
 
     model: Path
-    """Folder that remedis probe wrote."""
+    """Folder that remedis probe or remedis finetune wrote."""
 
     out: Path
     """Predictions (.parquet) to write; a file that is there is replaced."""

@@ -63,7 +63,7 @@ class SimclrFlags:
     """Layers of a nonlinear head, 1 to 3, the last included; 3."""
 
     ft_proj_selector: int | None = _flag(0, rare=True)
-    """Nothing in pretraining; 0."""
+    """Nothing in pretraining; in fine-tuning refused unless it is 0; 0."""
 
     lineareval_while_pretraining: bool | None = _flag(True, rare=True)
     """Watch the training with labels where there are some; True."""
@@ -80,10 +80,10 @@ class TuningFlags:
     """Nothing here, never compiled: the whole encoder of --checkpoint is taken; ?!global_step."""
 
     zero_init_logits_layer: bool | None = _flag(False, rare=True)
-    """Nothing in pretraining; False."""
+    """Of fine-tuning: the head starts at 0; False."""
 
     fine_tune_after_block: int | None = _flag(-1, rare=True)
-    """Nothing in pretraining; -1."""
+    """Of fine-tuning: -1 trains all, 0 freezes the stem, 1 to 3 also so many stages, 4 all but the head; -1."""
 
     rescale_at_init: float | None = _flag(1.0, rare=True)
     """Factor of a checkpoint's kernels: refused unless it is 1; 1.0."""
@@ -239,7 +239,7 @@ class DataFlags:
     """train or train_then_eval; train."""
 
     train_mode: Literal["pretrain", "finetune"] | None = _flag("pretrain")
-    """pretrain; pretrain."""
+    """pretrain, or finetune: what remedis pretrain or remedis finetune does; pretrain."""
 
     dataset: str | None = _flag("cifar10")
     """Name in --data_dir: of TensorFlow Datasets, of a folder of images (with labels.csv or without); cifar10."""
@@ -261,7 +261,7 @@ class DataFlags:
 class OfficialRun(
     TpuFlags, SimclrFlags, TuningFlags, LifeFlags, NetworkFlags, ViewFlags, LossFlags, ScheduleFlags, DataFlags
 ):
-    """Take the command line of Google's programs (REMEDIS's and SimCLR's run.py) as it stands, and pretrain.
+    """Take the command line of Google's programs (REMEDIS's and SimCLR's run.py) as it stands, and train.
 
     Each line ends with the official default. What a flag means here is said when it is given.
 

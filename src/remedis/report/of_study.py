@@ -12,13 +12,14 @@ from remedis.options.report import Report
 from remedis.report.naming import path_shown
 from remedis.report.of_probe import Pages
 from remedis.report.page_data import NOTICE
-from remedis.report.study_answer import answers, compared, heading
+from remedis.report.study_answer import answers
 from remedis.report.study_audit import findings
 from remedis.report.study_cautions import cautions
 from remedis.report.study_charts import charts, legend
 from remedis.report.study_checklist import checklist
 from remedis.report.study_flow import flows
 from remedis.report.study_folder import StudyFolder, is_study, open_study
+from remedis.report.study_heading import compared, heading
 from remedis.report.study_made import made
 from remedis.report.study_names import Names
 from remedis.report.study_page import render

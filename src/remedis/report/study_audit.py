@@ -62,9 +62,15 @@ def highest(found: list[Lone], data_set: str, label: str) -> Lone | None:
     return next((lone for lone in found if (lone.data_set, lone.label) == (data_set, label)), None)
 
 
-def lone_words(lone: Lone) -> str:
-    """Return `image size and aspect alone reach`, with the number that the verb needs."""
-    return f"{lone.words} alone reach{'' if ' and ' in lone.words else 'es'}"
+def lone_words(lone: Lone, *, own: bool = False) -> str:
+    """Return `image size and aspect alone reach`, with the number that the verb needs.
+
+    Args:
+        lone: The feature.
+        own: Whether what else is said of it follows its name: `brightness alone, which a disease can change too,`.
+    """
+    said = f", {lone.own}," if own and lone.own else ""
+    return f"{lone.words} alone{said} reach{'' if ' and ' in lone.words else 'es'}"
 
 
 def findings(study: StudyFolder, names: Names) -> list[Plain]:

@@ -11,6 +11,7 @@ from remedis.report.study_answer import at_chance, place
 from remedis.report.study_audit import lone_words, shortcuts
 from remedis.report.study_folder import StudyFolder
 from remedis.report.study_names import Names, listed
+from remedis.report.study_people import nameless, ranged
 
 Plain = dict[str, Any]
 _FEW_DRAWS = 5
@@ -18,7 +19,7 @@ _FEW_DRAWS = 5
 
 def cautions(study: StudyFolder, answers: Sequence[Plain], names: Names, *, simulated: bool) -> list[str]:
     """Return what a reader must know, as sentences."""
-    found = [*_errors(study, names), *_leaks(study, names), *_shortcuts(study, names)]
+    found = [*_errors(study, names), *_leaks(study, names), *_nameless(study, names), *_shortcuts(study, names)]
     if simulated:
         found.append("The images are simulated; the figures say nothing about patients.")
     found += [*_chance(answers, names), *_small(study, names), *_draws(study)]
@@ -48,8 +49,9 @@ def _errors(study: StudyFolder, names: Names) -> list[str]:
 
 def _leaks(study: StudyFolder, names: Names) -> list[str]:
     return [
-        f"{names.data_set(data_set)}: {counted(said['leaking_patients'], 'patients')} stand in more than one part; "
-        "what is tested was partly learnt."
+        f"{names.data_set(data_set)}: {counted(said['leaking_patients'], 'patients')} "
+        f"{'stands' if said['leaking_patients'] == 1 else 'stand'} in more than one part; what is tested was partly "
+        "learnt."
         for data_set, said in study.flow.items()
         if said.get("leaking_patients")
     ]
@@ -59,11 +61,10 @@ def _shortcuts(study: StudyFolder, names: Names) -> list[str]:
     """Return a sentence for each data set and label: the trivial feature that tells most."""
     found: dict[tuple[str, str], str] = {}
     for lone in shortcuts(study):
-        own = f" ({lone.own})" if lone.own else ""
         words = (
-            f"{names.data_set(lone.data_set)}, {lone.label}: {lone_words(lone)} AUROC {figure(lone.value, 2)} "
-            f"({figure(lone.low, 2)}–{figure(lone.high, 2)}){own}, without a look at what the images show; "
-            "the encoders may rest on it too."
+            f"{names.data_set(lone.data_set)}, {lone.label}: {lone_words(lone, own=True)} AUROC "
+            f"{figure(lone.value, 2)} ({figure(lone.low, 2)}–{figure(lone.high, 2)}), without a look at what the "
+            "images show; the encoders may rest on it too."
         )
         found.setdefault((lone.data_set, lone.label), words)
     return list(found.values())
@@ -78,12 +79,22 @@ def _chance(answers: Sequence[Plain], names: Names) -> list[str]:
 
 
 def _small(study: StudyFolder, names: Names) -> list[str]:
-    sizes = {row["dataset"]: row["n_patients"] for row in study.tables["curves"]}
+    sizes: dict[str, set[int]] = {}
+    for row in study.tables["curves"]:
+        sizes.setdefault(row["dataset"], set()).add(row["n_patients"])
     return [
-        f"The intervals on {names.data_set(data_set)} rest on {counted(patients, 'patients')}, too few to be believed."
-        for data_set, patients in sizes.items()
-        if patients < FEW_UNITS
+        f"The intervals on {names.data_set(data_set)} rest on {ranged(few, study.units(data_set))}, too few to be "
+        "believed."
+        for data_set, own in sizes.items()
+        if (few := [each for each in own if each < FEW_UNITS])
     ]
+
+
+def _nameless(study: StudyFolder, names: Names) -> list[str]:
+    words = nameless(study, names)
+    return [
+        f"{words} (patient_id): images of one patient may stand in more than one part, and count as independent."
+    ] * bool(words)
 
 
 def _draws(study: StudyFolder) -> list[str]:

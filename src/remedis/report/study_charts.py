@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
-from remedis.report.numbers import counted, figure
+from remedis.report.numbers import figure
 from remedis.report.run_figures import Drawn
 from remedis.report.study_answer import reaches, share
 from remedis.report.study_audit import Lone, highest, lone_words, shortcuts
 from remedis.report.study_figures import Line, Mark, Panel, panel_figure, vertical
 from remedis.report.study_folder import ADAPTED, IN, OUT, Row, StudyFolder
 from remedis.report.study_names import METHODS, Names, listed, method, scenario
+from remedis.report.study_people import ranged
 
 Plain = dict[str, Any]
 _CROWD = 4  # curves in one panel before each method gets a panel of its own
@@ -50,14 +52,16 @@ def charts(study: StudyFolder, names: Names, answers: Sequence[Plain]) -> list[P
 
 def legend(study: StudyFolder, names: Names) -> list[Plain]:
     """Return what colours and lines mean, the same on the whole page."""
-    encoders = [*study.others, study.baseline]
+    present = study.present
+    encoders = [each for each in (*study.others, study.baseline) if each in present]
     entries = [{"mark": "line", "colour": names.css(each), "name": names.encoder(each)} for each in encoders]
-    entries[-1]["name"] += " (baseline)" if study.others else ""
+    compared = bool(study.others) and study.baseline in present
+    entries[-1]["name"] += " (baseline)" if compared else ""
     if len(_methods(study)) > 1:
         marks = {"logistic": "line", "finetune": "line dashdot"}
         entries += [{"mark": marks.get(each, "line"), "colour": "var(--muted)", "name": method(each)}
                     for each in _methods(study)]  # fmt: skip
-    if study.others:
+    if compared:
         entries.append({"mark": "line dashed", "colour": names.css(study.baseline),
                         "name": f"{names.baseline} with all labels"})  # fmt: skip
         entries.append(
@@ -109,8 +113,12 @@ def _panel(study: StudyFolder, names: Names, rows: Sequence[Row], answers: Seque
         if _of(each, rows) and reaches(each) and each["line"] is not None
     ]
     lone = _lone(study, rows)
-    patients = {row["fraction"]: row["labelled_patients"] for row in rows}
-    return Panel(lines, levels if study.others else [], marks, lone.value if lone else None, patients)
+    labelled: dict[float, list[float]] = {}
+    for row in rows:
+        labelled.setdefault(row["fraction"], []).append(row["labelled_patients"])
+    patients = {fraction: fmean(counts) for fraction, counts in labelled.items()}
+    units = study.units(rows[0]["train_dataset"])
+    return Panel(lines, levels if study.others else [], marks, lone.value if lone else None, patients, units)
 
 
 def _of(answer: Plain, rows: Sequence[Row]) -> bool:
@@ -173,8 +181,7 @@ def _title(names: Names, row: Row) -> str:
 
 
 def _caption(study: StudyFolder, names: Names, rows: Sequence[Row], panel: Panel) -> str:
-    n, patients = (sorted({row[name] for row in rows}) for name in ("n", "n_patients"))
-    words = [f"Tested on {_range(n, 'images')} of {_range(patients, 'patients')}."]
+    words = [f"Tested on {_tested(study, rows)}."]
     draws = sorted({row["draws"] for row in rows if row["fraction"] < 1})
     repeats = len({row.get("repeat") for row in rows})
     if draws:
@@ -182,17 +189,20 @@ def _caption(study: StudyFolder, names: Names, rows: Sequence[Row], panel: Panel
     if repeats > 1:
         words.append(f"Full: the mean of {repeats} repetitions with other parts; thin: each of them.")
     if lone := _lone(study, rows):
-        own = f", {lone.own}" if lone.own else ""
-        words.append(f"Dotted: {lone_words(lone)} {figure(lone.value, 2)} on all of {names.data_set(lone.data_set)}, "
-                     f"learnt there in folds by patient{own}.")  # fmt: skip
+        by = study.units(lone.data_set).removesuffix("s")
+        words.append(f"Dotted: {lone_words(lone, own=True)} {figure(lone.value, 2)} on all of "
+                     f"{names.data_set(lone.data_set)}, learnt there in folds by {by}.")  # fmt: skip
     if not panel.marks and panel.levels:
         lines = listed(figure(level) for _, _, level in panel.levels)
         words.append(f"No encoder reaches {names.baseline}’s {lines}.")
     return " ".join(words)
 
 
-def _range(values: Sequence[int], noun: str) -> str:
-    return counted(values[0], noun) if len(values) == 1 else f"{values[0]:,} to {counted(values[-1], noun)}"
+def _tested(study: StudyFolder, rows: Sequence[Row]) -> str:
+    words = ranged((row["n"] for row in rows), "images")
+    if study.units(rows[0]["dataset"]) == "images":
+        return words
+    return f"{words} of {ranged((row['n_patients'] for row in rows), 'patients')}"
 
 
 def shares_words(shares: Sequence[float]) -> str:

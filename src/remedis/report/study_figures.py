@@ -82,6 +82,7 @@ class Panel:
         marks: Where the others reach it.
         lone: AUROC of the trivial feature that tells the label best, or None.
         patients: Share to the labelled patients that it stands for.
+        units: What they are: `patients`, or `images` where no patient is known.
     """
 
     lines: Sequence[Line]
@@ -89,6 +90,7 @@ class Panel:
     marks: Sequence[Mark]
     lone: float | None
     patients: dict[float, float]
+    units: str = "patients"
 
 
 def vertical(panels: Sequence[Panel]) -> tuple[float, float]:
@@ -119,7 +121,7 @@ def panel_figure(panel: Panel, limits: tuple[float, float], *, name: str, title:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT))
         axes = figure.add_axes(_BOX)
-        axes.set(xlim=ends, ylim=limits, xlabel="share of the labels, with its patients", ylabel="AUROC")
+        axes.set(xlim=ends, ylim=limits, xlabel=f"share of the labels, with its {panel.units}", ylabel="AUROC")
         axes.xaxis.set_label_coords(0.5, -0.175)
         axes.yaxis.set_label_coords(-0.115, 0.5)
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6, steps=[1, 2, 5, 10]))

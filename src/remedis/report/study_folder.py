@@ -83,6 +83,30 @@ class StudyFolder:
         """How often the whole was done, each time with other parts."""
         return int(self.job["repeat_splits"])
 
+    @property
+    def external(self) -> list[str]:
+        """The encoders whose embeddings were read from files."""
+        named = [str(pair).partition("=")[0] for pair in self.options.get("external") or ()]
+        return [name for name in self.job["encoders"] if name in named]
+
+    @property
+    def present(self) -> dict[str, list[str]]:
+        """Each encoder that has rows, in the order they were named, to its methods."""
+        found: dict[str, list[str]] = {name: [] for name in self.job["encoders"]}
+        for row in self.tables["curves"]:
+            if row["method"] not in found.setdefault(row["encoder"], []):
+                found[row["encoder"]].append(row["method"])
+        return {name: methods for name, methods in found.items() if methods}
+
+    def units(self, data_set: str) -> str:
+        """Return what is drawn and resampled as a whole: `patients`, or `images` where no patient is known."""
+        return "images" if self.flow.get(data_set, {}).get("units") == "images" else "patients"
+
+    @property
+    def unit(self) -> str:
+        """The same of all data sets, one of it: `image` where none of them knows a patient, else `patient`."""
+        return "image" if {self.units(each) for each in self.job["data_sets"]} == {"images"} else "patient"
+
 
 def is_study(folder: Path) -> bool:
     """Return whether a folder is one that `remedis study` works in."""

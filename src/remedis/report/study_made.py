@@ -8,7 +8,6 @@ from typing import Any
 from remedis import __version__
 from remedis.recipes.finetuning import RECIPES
 from remedis.report import methods
-from remedis.report.numbers import counted
 from remedis.report.run_page import setting_words
 from remedis.report.study_answer import share
 from remedis.report.study_folder import StudyFolder
@@ -17,10 +16,11 @@ from remedis.report.study_methods import (
     STRENGTHS,
     citations,
     paragraph,
+    parts_words,
     scenario_words,
-    sizes,
 )
 from remedis.report.study_names import Names, listed, scenario
+from remedis.report.study_people import part_words
 
 Plain = dict[str, Any]
 fact = methods._fact
@@ -55,36 +55,42 @@ def _protocol(study: StudyFolder) -> list[Plain]:
     job = study.job
     count, low, high = STRENGTHS
     found = [row for name, words in scenario_words(study).items() for row in fact(scenario(name), words)]
-    parts = "drawn anew for each repetition, by patient and stratified by label" if study.repeats > 1 else (
-        "those of the manifests; a missing one drawn once, by patient and stratified by label"
-    )  # fmt: skip
-    probe = "probe" in job["methods"]
+    probe, unit = "probe" in job["methods"], study.unit
     return [
         *found,
-        *fact("parts", parts),
+        *fact("parts", parts_words(study)),
         *fact("repetitions", study.repeats if study.repeats > 1 else None),
         *fact("shares of the labels", listed(share(each) for each in job["label_fractions"])),
         *fact("shares of the other site’s labels", listed(share(each) for each in job["target_fractions"])),
-        *fact("draws of a share below 100%", f"{job['draws']}: by patient, nested, stratified by class, the same for "
-              "every encoder and method; at least one patient of each class"),
+        *fact("draws of a share below 100%", f"{job['draws']}: by {unit}, nested, stratified by class, the same for "
+              f"every encoder and method; at least one {unit} of each class"),
         *fact("validation", "its labels choose settings and are not counted among the share"),
         *fact("features of the probe", "embeddings in float32, standardised by the whole training part, labelled or "
               "not" if probe else None),
         *fact("C of the probe", f"of {count} values between 10^{low} and 10^{high}, by the log loss on the validation "
               "part" if probe else None),
-        *fact("intervals", f"95%, percentiles of {job['bootstrap']:,} draws of patients and, at each share, of the "
+        *fact("intervals", f"95%, percentiles of {job['bootstrap']:,} draws of {unit}s and, at each share, of the "
               "draws of labels"),
         *fact("tested rows", "those that every encoder and method could score"),
-        *fact("image size", f"{job['image_size']} px" if job.get("image_size") else "each encoder’s own"),
+        *fact("image size", _image_size(study)),
         *fact("seed", job["seed"]),
     ]  # fmt: skip
+
+
+def _image_size(study: StudyFolder) -> str:
+    """Return the size of the images that the program itself embedded or fine-tuned; empty where it did neither."""
+    if len(study.external) == len(study.job["encoders"]):
+        return ""
+    size = f"{study.job['image_size']} px" if study.job.get("image_size") else "each encoder’s own"
+    return f"{size}; of embeddings from files it is not known" if study.external else size
 
 
 def _encoders(study: StudyFolder, names: Names) -> list[Plain]:
     found = []
     for typed, digest in study.job["encoders"].items():
         role = " (baseline)" if typed == study.baseline and study.others else ""
-        found += fact(f"{names.encoder(typed)}{role}, hash of its weights (SHA-256)", digest, code=True)
+        what = "the file with its embeddings" if typed in study.external else "its weights"
+        found += fact(f"{names.encoder(typed)}{role}, hash of {what} (SHA-256)", digest, code=True)
     return found
 
 
@@ -93,8 +99,7 @@ def _data(study: StudyFolder, names: Names) -> list[Plain]:
     for typed, digest in job["data_sets"].items():
         name = names.data_set(typed)
         site = "other site" if typed in job["other_sites"] else "in distribution"
-        words = [f"{part} {counted(images, 'images')} of {counted(patients, 'patients')}"
-                 for part, (images, patients) in sizes(study, typed).items()]  # fmt: skip
+        words = [f"{part} {said}" for part, said in part_words(study, typed).items()]
         found += fact(f"{name}, {site}", " · ".join(words))
         found += fact(f"{name}, hash of the manifest (SHA-256)", digest, code=True)
     for label, classes in job["labels"].items():

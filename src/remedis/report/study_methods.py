@@ -7,11 +7,12 @@ from typing import Any
 from remedis import __version__
 from remedis.evaluate.efficiency import MARGIN
 from remedis.evaluate.fixed_parts import SHARES
-from remedis.report import methods
+from remedis.report import methods, study_tuning
 from remedis.report.numbers import counted
 from remedis.report.study_answer import share
 from remedis.report.study_folder import ADAPTED, IN, OUT, StudyFolder
 from remedis.report.study_names import Names, listed
+from remedis.report.study_people import nameless, part_words
 
 Plain = dict[str, Any]
 STRENGTHS = (45, -6, 5)
@@ -23,7 +24,6 @@ REPORTED = (
     "data for retraining matched the supervised model retrained on all of them. These are reported figures; nothing "
     "on this page repeats them."
 )
-_OPTIMIZERS = {"lars": "LARS", "momentum": "SGD with Nesterov momentum", "adam": "Adam", "adamw": "AdamW"}
 _VARIANCE = {
     "text": "Sun X, Xu W. Fast implementation of DeLong’s algorithm for comparing the areas under correlated receiver "
     "operating characteristic curves. IEEE Signal Processing Letters 21(11):1389–1393 (2014).",
@@ -42,54 +42,54 @@ def paragraph(study: StudyFolder, names: Names) -> str:
     job = study.job
     version = (study.facts.get("versions") or {}).get("remedis", __version__)
     sentences = [_compared(study, names), *_data(study, names), _shares(study)]
-    sentences += [_probe(study)] * ("probe" in job["methods"])
-    sentences += [_tuning(job["finetuning"])] * ("finetune" in job["methods"])
+    sentences += [_probe(study, names)] * ("probe" in job["methods"])
+    sentences += [_tuning(study, names)] * ("finetune" in job["methods"])
     sentences += [_figures(study), _tests(study, names)]
     sentences.append(f"Analyses were done with remedis {version}, seed {job['seed']}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _compared(study: StudyFolder, names: Names) -> str:
-    encoders = [names.encoder(each) for each in study.job["encoders"]]
+    encoders = listed(names.encoder(each) for each in study.present)
     labels = listed(f"{label} ({counted(len(classes), 'classes')})" for label, classes in study.job["labels"].items())
-    if not study.others:
-        return f"The encoder {encoders[0]} was studied on {labels}."
-    return f"The encoders {listed(encoders)} were compared on {labels}; {names.baseline} was the baseline."
-
-
-def sizes(study: StudyFolder, data_set: str) -> dict[str, tuple[int, int]]:
-    """Return images and patients of a data set's parts, as far as its tables tell.
-
-    `train`: with all labels; `test`. Of a repeated study those of the first repetition.
-    """
-    found: dict[str, tuple[int, int]] = {}
-    for row in study.tables["curves"]:
-        if row["dataset"] == data_set:
-            found.setdefault("test", (row["n"], row["n_patients"]))
-        if row["train_dataset"] == data_set and row["fraction"] == 1:
-            found.setdefault("train", (round(row["labelled_images"]), round(row["labelled_patients"])))
-    for part, said in study.flow.get(data_set, {}).get("parts", {}).items():
-        found.setdefault(part, (said["images"], said["patients"]))
-    return {part: found[part] for part in ("train", "validation", "test") if part in found}
+    if len(study.present) == 1:
+        return f"The encoder {encoders} was studied on {labels}."
+    if study.baseline not in study.present:
+        return f"The encoders {encoders} were studied on {labels}."
+    return f"The encoders {encoders} were compared on {labels}; {names.baseline} was the baseline."
 
 
 def _data(study: StudyFolder, names: Names) -> list[str]:
     found = []
     for data_set in study.job["data_sets"]:
-        words = [
-            f"{name} {counted(images, 'images')} of {counted(patients, 'patients')}"
-            for name, (images, patients) in sizes(study, data_set).items()
-        ]
+        words = [f"{name} {said}" for name, said in part_words(study, data_set).items()]
         where = "another site" if data_set in study.job["other_sites"] else "in distribution"
-        found.append(f"{names.data_set(data_set)} ({where}): {', '.join(words)}.")
-    drawn = [f"{share(SHARES[part])} for {part}" for part in ("validation", "test")]
+        found += [f"{names.data_set(data_set)} ({where}): {', '.join(words)}."] * bool(words)
+    unknown = nameless(study, names)
+    found += [f"{unknown}; the images were drawn and resampled one by one."] * bool(unknown)
+    times = f"The whole was done {study.repeats} times, each time with parts " if study.repeats > 1 else "Parts were "
+    return [*found, f"{times}{parts_words(study)}."]
+
+
+def parts_words(study: StudyFolder) -> str:
+    """Return where the parts come from: `those of the manifests`, or how they were drawn.
+
+    A missing part is drawn from the training part: first that of validation, then that of test from what is left.
+    """
+    unit = study.unit
+    shares = (
+        f"{share(SHARES['validation'])} of the {unit}s for validation, then {share(SHARES['test'])} of those left for "
+        "test"
+    )
+    by = f"by {unit} and stratified by label"
     if study.repeats > 1:
-        found.append(f"The whole was done {study.repeats} times, each time with parts drawn anew from all rows by "
-                     f"patient and stratified by label ({listed(drawn)} of what was left to learn from).")  # fmt: skip
-    else:
-        found.append(f"Parts were those of the manifests; a missing one was drawn by patient and stratified by label "
-                     f"({listed(drawn)} of the training part’s patients).")  # fmt: skip
-    return found
+        return f"drawn anew from all rows {by} ({shares})"
+    flow = [study.flow.get(data_set, {}) for data_set in study.job["data_sets"]]
+    if all("drawn" in said and not said["drawn"] for said in flow):
+        return "those of the manifests"
+    if all(said.get("given") == [] for said in flow):
+        return f"drawn from all rows {by} ({shares})"
+    return f"those of the manifests; a missing one was drawn from the training part {by} ({shares})"
 
 
 def scenario_words(study: StudyFolder) -> dict[str, str]:
@@ -110,13 +110,13 @@ def _shares(study: StudyFolder) -> str:
     drawn = ""
     if min(job["label_fractions"]) < 1:
         drawn = (
-            f" Each share below 100% was drawn {counted_times(job['draws'])} by patient, nested (a smaller share lies "
-            "within a larger one of the same draw) and stratified by class, with at least one patient of each class, "
-            "the same for every encoder and method."
+            f" Each share below 100% was drawn {counted_times(job['draws'])} by {study.unit}, nested (a smaller share "
+            f"lies within a larger one of the same draw) and stratified by class, with at least one {study.unit} of "
+            "each class, the same for every encoder and method."
         )
     return (
-        f"Models learnt from {shares} of the training part’s patients{adapted}.{drawn} Labels of the validation part, "
-        "which chose settings, are not counted among the shares."
+        f"Models learnt from {shares} of the training part’s {study.unit}s{adapted}.{drawn} Labels of the validation "
+        "part, which chose settings, are not counted among the shares."
     )
 
 
@@ -125,44 +125,54 @@ def counted_times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _probe(study: StudyFolder) -> str:
+def _probe(study: StudyFolder, names: Names) -> str:
     count, low, high = STRENGTHS
-    size = study.job.get("image_size")
-    at = f" of {size} × {size} px images" if size else ""
     return (
-        f"Probe: logistic regression on frozen embeddings (float32){at}, standardised by mean and standard deviation "
+        f"Probe: logistic regression on {_embeddings(study, names)}, standardised by mean and standard deviation "
         "of the whole training part, labelled or not, with an L2 penalty whose C was chosen from "
         f"{count} values between 10^{low} and 10^{high} by the log loss on the validation part, from the strongest "
         "penalty on until the loss had risen."
     )
 
 
-def _tuning(settings: Plain) -> str:
-    long = f"{settings['train_steps']:,} steps" if settings["train_steps"] else f"{settings['train_epochs']:,} epochs"
-    scaling = {"linear": " × batch / 256", "sqrt": " × √batch"}.get(str(settings["learning_rate_scaling"]), "")
-    frozen = int(settings["fine_tune_after_block"])
-    layers = "all layers" if frozen < 0 else "the head alone" if frozen >= 4 else f"what follows block {frozen}"
-    return (
-        f"Fine-tuning: {layers}, {_OPTIMIZERS.get(settings['optimizer'], settings['optimizer'])}, learning rate "
-        f"{settings['learning_rate']:g}{scaling}, weight decay {settings['weight_decay']:g}, {long} of "
-        f"{settings['train_batch_size']:,} images; the step with the best AUROC on the validation part was kept."
-    )
+def _embeddings(study: StudyFolder, names: Names) -> str:
+    """Return what a probe learns from: images that an encoder saw, or vectors that others made."""
+    size = study.job.get("image_size")
+    external = [names.encoder(each) for each in study.external]
+    if len(external) == len(study.job["encoders"]):
+        return "embeddings (float32) from files made elsewhere"
+    own = f"frozen embeddings (float32){f' of {size} × {size} px images' if size else ''}"
+    return f"{own} (for {listed(external)} embeddings from files made elsewhere)" if external else own
+
+
+def _tuning(study: StudyFolder, names: Names) -> str:
+    networks = [names.encoder(each) for each in study.job["encoders"] if each not in study.external]
+    alone = listed(networks) if study.external else ""
+    return study_tuning.sentences(study.job["finetuning"], alone)
 
 
 def _figures(study: StudyFolder) -> str:
+    words = (
+        f"Intervals are 95% percentile intervals of {study.job['bootstrap']:,} bootstrap draws that resample "
+        f"{_whole(study)} and, at each share, the draws of the labels, the same for all encoders."
+    )
+    if all(row["encoder"] == study.baseline for row in study.tables["matches"]):
+        return words
     return (
-        f"Intervals are 95% percentile intervals of {study.job['bootstrap']:,} bootstrap draws that resample whole "
-        "patients and, at each share, the draws of the labels, the same for all encoders. The share that reaches the "
-        "baseline was read, linearly in its logarithm, off the isotonic regression of the mean AUROC, and again in "
-        "every bootstrap draw."
+        f"{words} The share that reaches the baseline was read, linearly in its logarithm, off the isotonic regression "
+        "of the mean AUROC, and again in every bootstrap draw."
     )
 
 
+def _whole(study: StudyFolder) -> str:
+    return "images" if study.unit == "image" else "whole patients"
+
+
 def _tests(study: StudyFolder, names: Names) -> str:
-    if not study.others:
+    if not study.tables["differences"]:
         return ""
     return (
-        f"Differences from {names.baseline} are paired. With all labels they were tested by permutation of whole "
-        f"patients’ scores ({study.job['bootstrap']:,} rounds), with p adjusted by Holm over encoders and labels of a "
-        f"scenario, tested data set and method. Non-inferior means a lower limit above −{MARGIN:g}."
+        f"Differences from {names.baseline} are paired. With all labels they were tested by permutation of "
+        f"{_whole(study)}’ scores ({study.job['bootstrap']:,} rounds), with p adjusted by Holm over encoders and "
+        f"labels of a scenario, tested data set and method. Non-inferior means a lower limit above −{MARGIN:g}."
     )

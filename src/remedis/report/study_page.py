@@ -49,6 +49,7 @@ def render(data: Plain, study: StudyFolder, names: Names, charts: list[Plain], l
         many_labels=len(data["labels"]) > 1,
         many_methods=len(data["methods"]) > 1,
         who="encoder",
+        unit=study.unit,
         places=True,
         tables={name: bool(rows) for name, rows in study.tables.items()},
         css=Markup(_css()),

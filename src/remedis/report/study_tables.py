@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from remedis.evaluate.efficiency import MARGIN
-from remedis.report.study_answer import QUESTION, limits, mean, reaches, share
+from remedis.report.numbers import NOTHING
+from remedis.report.study_answer import QUESTION, at_chance, limits, mean, reaches, share
 from remedis.report.study_folder import Row, StudyFolder
 from remedis.report.study_names import Names, method, scenario
 
@@ -49,6 +50,7 @@ def matches(answers: Sequence[Plain], names: Names, least: float) -> list[Plain]
                 "share": f"at most {words}" if each["at_most"] and reaches(each) else words,
                 "limits": limits(each["low"], each["high"], each["least"]) if each["low"] is not None else "",
                 "line": each["line"], "line_low": each["line_low"], "line_high": each["line_high"],
+                "chance": at_chance(each),
                 "sort": each["fraction"] if reaches(each) else 9,
                 "at": ends[0], "from": ends[1], "to": ends[2], "open": each["high"] is not None
                 and math.isinf(each["high"]),
@@ -127,9 +129,17 @@ def whole(study: StudyFolder, names: Names) -> list[Plain]:
         cells = {name: _cell([row for row in own if row["metric"] == name]) for name in METRICS}
         first = own[0]
         found.append(about(first, names) | {
-            "cells": cells, "n": first["n"], "n_patients": first["n_patients"], "positives": first["n_positive"],
+            "cells": cells, "n": first["n"], "n_patients": first["n_patients"],
+            **{f"{name}_words": _counts(own, name) for name in ("n", "n_positive")},
+            "n_patients_words": _counts(own, "n_patients") if study.units(first["dataset"]) == "patients" else NOTHING,
         })  # fmt: skip
     return found
+
+
+def _counts(rows: Sequence[Row], name: str) -> str:
+    """Return a count, or between which it lies over the repetitions; a dash where there is none."""
+    known = sorted({row[name] for row in rows if row[name] is not None})
+    return "–".join(f"{each:,}" for each in dict.fromkeys((known[0], known[-1]))) if known else NOTHING
 
 
 def _cell(rows: Sequence[Row]) -> Plain:

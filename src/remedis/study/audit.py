@@ -12,6 +12,7 @@ from remedis.data.indexers.words import counted
 from remedis.data.manifest import Manifest
 from remedis.data.near_duplicates import of_near_duplicates
 from remedis.data.readers import image_size
+from remedis.data.tfrecord import record_name
 from remedis.data.trivial import trivial_features
 from remedis.errors import LabelError
 from remedis.evaluate.parts import units_of
@@ -19,6 +20,10 @@ from remedis.evaluate.shortcuts import SHORTCUT, Alone, alone
 from remedis.evaluate.targets import target
 from remedis.models.learnt import Learnt, rows_of
 from remedis.study.contamination import contamination, rows_tested, same_ids
+
+CHANCE = 0.5
+UNREADABLE = ("missing", "header", "unreadable")
+"""Kinds of findings that are files without pixels."""
 
 
 def audit_all(
@@ -93,7 +98,10 @@ def of_shortcuts(
 
 
 def _said(label: str, words: str, each: Alone, units: str) -> str:
-    verb = "reach" if " and " in words else "reaches"
+    several = " and " in words
+    if each.auroc < CHANCE:  # scores of several fits fall below it where there is nothing to learn
+        return f"{label}: {words} alone {'tell' if several else 'tells'} nothing (AUROC {each.auroc:.2f} in folds)"
+    verb = "reach" if several else "reaches"
     of = counted(each.units, units.removesuffix("s"), units)
     return f"{label}: {words} alone {verb} AUROC {each.auroc:.2f} ({each.low:.2f} to {each.high:.2f}, {of})"
 
@@ -101,7 +109,7 @@ def _said(label: str, words: str, each: Alone, units: str) -> str:
 def _unreadable(decoded: Decoded) -> Iterator[Finding]:
     """Find pictures whose pixels cannot be decoded; files that are missing or have no header are found elsewhere."""
     names = [
-        source.name
+        source.name if source.record is None else record_name(source.name, source.record)
         for source, _ in decoded.unreadable
         if source.path.is_file() and (source.record is not None or image_size(source.path) is not None)
     ]

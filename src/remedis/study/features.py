@@ -29,7 +29,7 @@ class Known:
     Attributes:
         rows: (n,) rows of the manifest, ascending: those whose image could be read.
         matrix: (n, D) float32.
-        rejected: Image and reason of the others.
+        rejected: Image and reason of those that could not be read; of a file from elsewhere none.
     """
 
     rows: Integers
@@ -86,12 +86,22 @@ def known(data_set: DataSet, encoder: EncoderAsked, how: Embedding) -> Known:
     """
     if encoder.external:
         rows, matrix = vectors_of(Path(encoder.external), data_set.manifest)
-        missing = np.setdiff1d(np.arange(len(data_set.manifest)), rows)
-        names = data_set.manifest.table["image"].take(pa.array(missing)).to_pylist()
-        return Known(rows, matrix, [(str(name), f"not in {encoder.external}") for name in names])
+        return Known(rows, matrix, [])
     folder = folder_of(data_set, encoder, how)
     found = embeddings.read(folder)
     return Known(np.asarray(found.table[ROW], np.int64), found.matrix, embeddings.rejected_in(folder))
+
+
+def lacking(data_set: DataSet, encoder: EncoderAsked) -> Integers:
+    """Return the rows that a file from elsewhere has no vector of; none of a network, which can read them all.
+
+    Raises:
+        InputError: The file is damaged, or has none of the images.
+    """
+    if not encoder.external:
+        return np.empty(0, np.int64)
+    rows, _ = vectors_of(Path(encoder.external), data_set.manifest)
+    return np.setdiff1d(np.arange(len(data_set.manifest)), rows)
 
 
 def folder_of(data_set: DataSet, encoder: EncoderAsked, how: Embedding) -> Path:

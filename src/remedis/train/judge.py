@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from remedis.errors import StoppedError
+from remedis.errors import NotFiniteError, StoppedError
 from remedis.evaluate.intervals import plain
 from remedis.evaluate.metrics import Floats, Integers, Ranking
 from remedis.evaluate.targets import Target
@@ -69,7 +69,7 @@ class Judge:
             )
         rows, logits = np.concatenate([rows for rows, _ in found]), torch.cat([logits for _, logits in found])
         if not logits.isfinite().all():
-            raise StoppedError(
+            raise NotFiniteError(
                 "the network's logits of the validation part are not finite; what was saved before is kept. Lower "
                 "--learning-rate, or try --precision fp32"
             )

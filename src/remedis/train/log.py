@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from remedis.data.files import write_text
-from remedis.errors import StoppedError
+from remedis.errors import NotFiniteError
 
 METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
 MOST_LINES = 1000  # of a whole run, so that its curves draw at once
@@ -54,7 +54,7 @@ class Log:
             waited: Seconds spent waiting for data since the start.
 
         Raises:
-            StoppedError: The loss is not finite; names the step.
+            NotFiniteError: The loss is not finite; names the step.
         """
         self._pending.append((step, values))
         if values["loss"].device.type == "cpu" or len(self._pending) >= _LAG or step % self.every == 0:
@@ -66,7 +66,7 @@ class Log:
         """Look at and write what is still waiting, before a state is saved.
 
         Raises:
-            StoppedError: As `add`.
+            NotFiniteError: As `add`.
         """
         self._look()
         if self._sums:
@@ -87,7 +87,7 @@ class Log:
         for step, values in self._pending:
             read = {name: float(value) for name, value in values.items()}
             if not math.isfinite(read["loss"]):
-                raise StoppedError(
+                raise NotFiniteError(
                     f"the loss is {read['loss']} at step {step}, a finite number was expected; what was saved before "
                     "is kept. Lower --learning-rate, lengthen the warm-up, or try --precision fp32"
                 )

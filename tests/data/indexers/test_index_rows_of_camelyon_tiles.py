@@ -132,6 +132,13 @@ def test_the_nearest_folder_tells_the_class(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_tables_label_is_one_or_nought(tmp_path: Path) -> None:
+    tiles(tmp_path / "tiles", "tumor_001/a.png", "normal_001/a.png")
+    (tmp_path / "l.csv").write_text("image,label\ntumor_001/a.png,2\nnormal_001/a.png,0\n")
+    with pytest.raises(ManifestError, match=r"label of tumor_001/a.png is 2, 0 \(none\) or 1 \(tumour\) was expected"):
+        camelyon_tiles.index(tmp_path / "tiles", 16, labels=read_labels(tmp_path / "l.csv"))
+
+
 def test_a_folder_a_slide_with_a_table_of_labels(tmp_path: Path) -> None:
     tiles(tmp_path / "tiles", "tumor_001/a.png", "tumor_001/b.png", "normal_001/a.png")
     (tmp_path / "l.csv").write_text("image,label,site\ntumor_001/b.png,1,utrecht\nnormal_001/a.png,0,\n")

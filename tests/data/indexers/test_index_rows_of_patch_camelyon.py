@@ -155,8 +155,8 @@ def test_labels_of_other_files_are_refused(tmp_path: Path) -> None:
     [
         ("gone", f"{STEM}test_x.h5: there is no such file"),
         ("no key", f"{STEM}test_x.h5: holds no array 'x'; it holds image (2, 96, 96, 3) uint8"),
-        ("another y", f"{STEM}test_y.h5: holds 3 labels, 2 of 0 and 1 were expected"),
-        ("other numbers", f"{STEM}test_y.h5: holds 2 labels, 2 of 0 and 1 were expected"),
+        ("another y", f"{STEM}test_y.h5: holds 3 labels, 2 were expected, one a patch"),
+        ("other numbers", f"{STEM}test_y.h5: label 0 is 2, 0 or 1 was expected"),
         ("cut", f"{STEM}test_x.h5: cannot be read (it is no whole HDF5 file; get it anew)"),
         ("no pictures", f"{STEM}test_x.h5: the array x (2, 96, 96, 3) float32 holds no pictures"),
     ],

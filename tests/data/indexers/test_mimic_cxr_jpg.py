@@ -101,6 +101,7 @@ def test_a_study_that_nobody_read_by_hand_is_unknown_in_the_test_part(tmp_path: 
     found = mimic.index(folder, radiologists=True)
     assert found.table["atelectasis"].to_pylist() == [0, 0, 0, None, 0, None]
     assert found.table["pneumothorax"].to_pylist() == [0, 0, 0, None, 0, None]
+    assert found.table["label_source"].to_pylist() == ["report"] * 5 + [None]
     assert found.notes[1:] == (
         "1 image of the test part is of studies that mimic-cxr-2.1.0-test-set-labeled.csv does not hold: "
         "their labels are unknown",

@@ -43,12 +43,34 @@ def test_rows_are_the_images_with_their_readers_votes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("vote", "cardiomegaly", "aorta", "nothing"),
-    [("majority", [1, 0, 1], [0, 0, 0], [0, 1, 0]), ("any", [1, 0, 1], [1, 0, 0], [1, 1, 0]),
-     ("all", [0, 0, 1], [0, 0, 0], [0, 0, 0])],
+    [("majority", [1, 0, 1], [0, 0, 0], [0, 1, 0]), ("any", [1, 0, 1], [1, 0, 0], [0, 0, 0]),
+     ("all", [0, 0, 1], [0, 0, 0], [1, 1, 0])],
 )  # fmt: skip
 def test_votes(vote: str, cardiomegaly: list[int], aorta: list[int], nothing: list[int], tmp_path: Path) -> None:
+    """Where one reader's word is enough for a finding, nothing is found only where all say so."""
     rows = vindr.index(written.vindr(tmp_path / "set"), vote=vote).table.to_pydict()
     assert (rows["cardiomegaly"], rows["aortic_enlargement"], rows["no_finding"]) == (cardiomegaly, aorta, nothing)
+
+
+def test_tables_of_unlike_findings_are_refused(tmp_path: Path) -> None:
+    folder = written.vindr(tmp_path / "set")
+    for part in ("train", "test"):
+        path = folder / f"annotations/image_labels_{part}.csv"
+        whole = path.read_text()
+        header, *lines = whole.splitlines()
+        place = header.split(",").index("Pneumonia")
+        cut = [",".join(cell for at, cell in enumerate(line.split(",")) if at != place) for line in (header, *lines)]
+        path.write_text("\n".join(cut) + "\n")
+        with pytest.raises(ManifestError, match=f"pneumonia is missing in {'train' if part == 'train' else 'it'}"):
+            vindr.index(folder)
+        path.write_text(whole)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_table_that_is_not_there_is_said(part: str, tmp_path: Path) -> None:
+    folder = written.vindr(tmp_path / "set")
+    (folder / f"annotations/image_labels_{part}.csv").unlink()
+    assert f"image_labels_{part}.csv is not there, its images are left out" in vindr.index(folder).notes
 
 
 def test_an_even_vote_is_unknown_and_said_and_an_empty_cell_is_no_vote(tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from physionet_server import Site, with_list
+from physionet_server import PASSWORD, USER, Site, with_list
 
 from remedis.commands import models_download
-from remedis.console import Console
+from remedis.console import QUIET, Console
 from remedis.data.files import write_json
+from remedis.errors import DownloadError
 from remedis.models import download, zoo
 from remedis.models.contract import Contract
+from remedis.models.download.credentials import Credentials, Origin
 from remedis.models.download.transfer import Patience
 from remedis.models.store import Store
 from remedis.models.zoo.entries import CREDENTIALED, SAVED_MODEL, Entry
@@ -82,6 +84,30 @@ def with_weights(folder: Path) -> Callable[..., None]:
 def verify(folder: Path, console: Console) -> None:
     """Look whether there is a checkpoint."""
     assert (folder / "config.json").is_file()
+
+
+def source(site: Site) -> download.Source:
+    """Return a running site as the source, with the password for it."""
+    return download.Source(
+        base=site.base, credentials=Credentials(USER, PASSWORD, Origin.of(site.base)), patience=HURRIED
+    )
+
+
+def get(site: Site, store: Store, console: Console = QUIET, name: str = CXR, **options: Any) -> Path:
+    """Download a small model from a running site into the store and return the checkpoint's folder."""
+    return download.download(
+        small_entry(name), store, source(site), console, **{"convert": convert, "verify": verify, **options}
+    )
+
+
+def refused(site: Site, store: Store, kind: type[Exception] = DownloadError) -> str:
+    """Return the words with which a download is refused, which leaves no checkpoint."""
+    with pytest.raises(kind) as caught:
+        get(site, store)
+    assert type(caught.value) is kind
+    assert "\n" not in str(caught.value)
+    assert not store.has(CXR)
+    return str(caught.value)
 
 
 def use_small(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from remedis.console import QUIET, Console
 from remedis.data import manifest
+from remedis.data.conditions import as_text
 from remedis.data.indexers import folder as folder_indexer
 from remedis.data.indexers.camelyon_slides import Slide, Stages, Year, slide_of
 from remedis.data.indexers.indexed import Indexed
@@ -20,7 +21,7 @@ from remedis.data.indexers.label_table import LabelTable
 from remedis.data.indexers.scan import scan
 from remedis.data.indexers.sizes import with_sizes
 from remedis.data.indexers.words import counted
-from remedis.errors import InputError
+from remedis.errors import InputError, ManifestError
 
 LICENCE = "CC0-1.0"
 TUMOUR = frozenset({"tumor", "tumour", "metastasis", "metastases", "positive", "1"})
@@ -84,10 +85,25 @@ def _base(folder: Path, labels: LabelTable | None, console: Console) -> tuple[pa
     """Return the tiles with their sizes and what the table says, what was left out, and notes."""
     if labels is not None:
         indexed = folder_indexer.index(folder, labels=labels, console=console)
+        _refuse_other_labels(indexed.table, folder)
         return indexed.table, dict(indexed.left_out), list(indexed.notes)
     found = scan(folder)
     table, notes = with_sizes(pa.table({"image": pa.array(found.names)}), folder, ("tile", "tiles"), console)
     return table, dict(found.left_out), notes
+
+
+def _refuse_other_labels(table: pa.Table, folder: Path) -> None:
+    """Refuse numbers in a column `label` that are neither 0 nor 1; words are classes of their own.
+
+    Raises:
+        ManifestError: Names the first of them.
+    """
+    if "label" not in table.column_names:
+        return
+    for image, label in zip(table["image"].to_pylist(), table["label"].to_pylist(), strict=True):
+        text = as_text(label)
+        if text not in ("", "0", "1") and text.lstrip("-").replace(".", "", 1).isdigit():
+            raise ManifestError(f"label of {image} is {text}, 0 (none) or 1 (tumour) was expected", where=folder)
 
 
 def _columns(

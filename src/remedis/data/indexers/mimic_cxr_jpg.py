@@ -162,7 +162,8 @@ def _with_radiologists(table: pa.Table, folder: Path, chosen: Policies, notes: l
         )
     if gone := [name for name in FINDINGS if name not in names]:
         notes.append(f"{path.name} has no column for {', '.join(gone)}: unknown in the test part")
-    words = ["radiologists" if test else "report" for test in is_test]
+    words = [("radiologists" if row is not None else None) if test else "report"
+             for test, row in zip(is_test, rows_of, strict=True)]  # fmt: skip
     return table.append_column(_SOURCE, pa.array(words, pa.string()))
 
 

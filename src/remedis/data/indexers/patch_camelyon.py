@@ -130,8 +130,10 @@ def _rows(folder: Path, part: str, tables: dict[str, pa.Table | None]) -> pa.Tab
     held = hdf5.pictures(images, "x")[0]
     count, height, width = held.shape[:3]
     values = hdf5.array(label, "y").reshape(-1).astype(np.int64)
-    if len(values) != count or not np.isin(values, (0, 1)).all():
-        raise ReadError(f"holds {len(values):,} labels, {count:,} of 0 and 1 were expected", where=label)
+    if len(values) != count:
+        raise ReadError(f"holds {len(values):,} labels, {count:,} were expected, one a patch", where=label)
+    if (other := np.flatnonzero(~np.isin(values, (0, 1)))).size:
+        raise ReadError(f"label {other[0]:,} is {values[other[0]]}, 0 or 1 was expected", where=label)
     hdf5.picture(images, count - 1, "x")  # a file that is cut short lacks its end
     columns = {
         "image": pa.array([images.relative_to(folder).as_posix()] * count, pa.string()),

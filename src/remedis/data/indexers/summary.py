@@ -35,11 +35,16 @@ def label_columns(table: pa.Table) -> dict[str, dict[str, int]]:
     """
     found = {}
     for name in table.column_names:
-        if name not in KNOWN and not name.endswith("_id") and not _is_order(name, table):
+        if not is_described(name, table):
             classes = classes_of(table[name])
             if _are_classes(classes, is_number=not pa.types.is_string(table[name].type)):
                 found[name] = classes
     return found
+
+
+def is_described(name: str, table: pa.Table) -> bool:
+    """Return whether a column describes an image, or numbers another column, and is no label of its own."""
+    return name in KNOWN or name.endswith("_id") or _is_order(name, table)
 
 
 def _is_order(name: str, table: pa.Table) -> bool:
@@ -81,8 +86,13 @@ def summary(table: pa.Table, facts: dict[str, Any]) -> dict[str, Any]:
         "patients": _patients(table, facts),
         "split": {part: found.count(part) for part in SPLITS if part in found},
         "labels": label_columns(table),
+        "of_one_class": [name for name in table.column_names if _has_one_class(name, table)],
         "left_out": dict(facts.get("left_out", {})),
     }
+
+
+def _has_one_class(name: str, table: pa.Table) -> bool:
+    return not is_described(name, table) and pa.types.is_integer(table[name].type) and len(classes_of(table[name])) == 1
 
 
 def _patients(table: pa.Table, facts: dict[str, Any]) -> int | None:
@@ -97,15 +107,16 @@ def lines(found: dict[str, Any]) -> list[str]:
     parts = " · ".join(f"{part} {count:,}" for part, count in found["split"].items())
     what = f"{counted(found['images'], 'image')}, {people}, {f'split {parts}' if parts else 'no split'}"
     left_out = " · ".join(f"{reason} {count:,}" for reason, count in found["left_out"].items()) or "nothing"
-    labels = _labels(found["labels"], found["images"])
+    labels = _labels(found["labels"], found["images"], found["of_one_class"])
     return [what, f"{labels}          left out: {left_out}" if len(labels + left_out) < 90 else labels] + (
         [f"left out: {left_out}"] if len(labels + left_out) >= 90 else []
     )
 
 
-def _labels(labels: dict[str, dict[str, int]], images: int) -> str:
+def _labels(labels: dict[str, dict[str, int]], images: int, of_one_class: list[str]) -> str:
     if not labels:
-        return "labels: none"
+        single = f" with two classes; {counted(len(of_one_class), 'column')} of one" if of_one_class else ""
+        return f"labels: none{single}"
     phrases = []
     for name, classes in list(labels.items())[:6]:
         known = sum(classes.values())

@@ -31,6 +31,10 @@ CLASSES = (
 )  # fmt: skip
 """Kaggle's classes in the order of their class_id."""
 
+NO_FINDING = "no_finding"
+_OPPOSITE = {"any": "all", "all": "any"}
+"""What any reader saw is there, so that nothing is found only where all say so; and the other way round."""
+
 _ALIAS = {"other_disease": "other_diseases"}  # the two tables of one release differ
 _ENDINGS = (".dicom", ".dcm", ".png", ".jpg", ".jpeg")
 
@@ -81,12 +85,17 @@ def index(folder: Path, *, vote: str = "majority", console: Console = QUIET) -> 
         path = release.find(folder, names)
         if path is not None:
             found.append(_of_readers(path, part))
+            _refuse_other_findings(path, found)
     kaggle = release.find(folder, _KAGGLE)
     if not found and kaggle is not None:
         found.append(_of_boxes(kaggle))
         notes.append(f"{kaggle.name} is Kaggle's: 14 findings, and no labels for the images of test")
     if not found:
         raise InputError("there is no image_labels_train.csv, image_labels_test.csv or train.csv in it", where=folder)
+    lacking = {"train", "test"} - {each.part for each in found}
+    if kaggle is None or found[0].part != "train" or len(found) > 1:
+        notes += [f"{names[-1]} is not there, its images are left out"
+                  for part, names in (("train", _TRAIN), ("test", _TEST)) if part in lacking]  # fmt: skip
     missing = [each.part for each in found if not (folder / each.part).is_dir()]
     if missing:
         notes.append(f"the folder {' and '.join(missing)} is not there")
@@ -113,6 +122,24 @@ def _of_readers(path: Path, part: str) -> _Votes:
         if column not in ("image_id", reader):
             _count(votes, _column(column), images, _answers(rows, column))
     return votes
+
+
+def _refuse_other_findings(path: Path, found: Sequence[_Votes]) -> None:
+    """Refuse a table without a finding that the other one has: its images would silently be unknown.
+
+    Raises:
+        ManifestError: Names the columns.
+    """
+    if len(found) < 2:
+        return
+    first, second = (set(each.yes) for each in found[:2])
+    if lacking := sorted(first ^ second):
+        where = "it" if set(lacking) <= first else found[0].part
+        raise ManifestError(
+            f"the tables of {found[0].part} and {found[1].part} have not the same findings: {', '.join(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} missing in {where}; get the tables of one release",
+            where=path,
+        )
 
 
 def _column(name: str) -> str:
@@ -166,7 +193,8 @@ def _rows(folder: Path, votes: _Votes, vote: str, notes: list[str]) -> pa.Table:
     even = 0
     for finding, yes in votes.yes.items():
         said = votes.said[finding]
-        labels = [_label(yes[image], said[image], vote) for image in images]
+        rule = _OPPOSITE.get(vote, vote) if finding == NO_FINDING else vote
+        labels = [_label(yes[image], said[image], rule) for image in images]
         even += sum(label is None and said[image] > 0 for image, label in zip(images, labels, strict=True))
         columns[finding] = pa.array(labels, pa.int64())
         if is_vote:
