@@ -230,10 +230,10 @@ def _do(work: Work, console: Console) -> None:
 
 
 def _unreadable(work: Work) -> dict[str, int]:
-    """Return how many images of each data set could not be read: by any encoder, or by the audit without probes."""
+    """Return how many images of each data set could not be read: by any network, or by the audit without probes."""
     question = work.question
     networks = [each for each in question.encoders if not each.external]
-    if PROBE not in question.methods or not networks:
+    if PROBE not in question.methods:
         audited = read_json(work.options.out / AUDIT)
         return {
             name: sum(each["count"] for each in found if each["kind"] in UNREADABLE) for name, found in audited.items()
