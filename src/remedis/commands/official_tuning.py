@@ -18,13 +18,20 @@ _WHOLE_TRAINING = (
     "validation chooses best/: the part of that name, else some of the training part, drawn by patient; the official "
     "program learns from all of it and keeps the last weights, which are last/ here"
 )
+_SAME = (
+    "optimizer", "momentum", "learning_rate_scaling", "train_batch_size", "train_epochs", "train_steps", "image_size",
+    "fine_tune_after_block", "zero_init_logits_layer", "batch_norm_decay", "rotation_range", "use_elastic_deform",
+    "equalize_histogram", "checkpoint_steps", "keep_checkpoint_max", "train_summary_steps", "cache_dataset",
+)  # fmt: skip
+"""Flags that `remedis finetune` has under the same name."""
+
+_NETWORK = ("resnet_depth", "width_multiplier", "use_bit", "sk_ratio")
 _CARRIED = {
-    "learning_rate", "learning_rate_scaling", "weight_decay", "optimizer", "momentum", "train_batch_size",
-    "train_epochs", "train_steps", "warmup_epochs", "image_size", "fine_tune_after_block", "zero_init_logits_layer",
-    "rotation_range", "use_elastic_deform", "equalize_histogram", "checkpoint_steps", "keep_checkpoint_max",
-    "train_summary_steps", "cache_dataset", "resnet_depth", "width_multiplier", "use_bit", "sk_ratio", "dataset",
-    "data_dir", "model_dir", "checkpoint", "train_mode", "train_split",
+    *_SAME, *_NETWORK, "learning_rate", "weight_decay", "warmup_epochs", "dataset", "data_dir", "model_dir",
+    "checkpoint", "train_mode", "train_split",
 }  # fmt: skip
+"""Flags of which nothing is to be said."""
+
 _SAID = {
     "mode": "trains; remedis predict and remedis evaluate test the model",
     "eval_split": "nothing while learning; remedis predict and remedis evaluate test the model",
@@ -48,12 +55,6 @@ def tuning(options: OfficialRun, images: int) -> FineTune:
     refuse(options)
     batch, steps = value(options, "train_batch_size"), value(options, "train_steps")
     epochs = steps * batch / max(images, 1) if steps else value(options, "train_epochs")
-    same = (
-        "optimizer", "momentum", "learning_rate_scaling", "train_batch_size", "train_epochs", "train_steps",
-        "image_size", "fine_tune_after_block", "zero_init_logits_layer", "batch_norm_decay", "rotation_range",
-        "use_elastic_deform", "equalize_histogram", "checkpoint_steps", "keep_checkpoint_max", "train_summary_steps",
-        "cache_dataset",
-    )  # fmt: skip
     return FineTune(
         manifest=Path(), out=Path(options.model_dir or "").expanduser(), label=(LABEL,),
         encoder=encoder_of(options) or official_name(
@@ -63,7 +64,7 @@ def tuning(options: OfficialRun, images: int) -> FineTune:
         learning_rate=(value(options, "learning_rate"),), weight_decay=(value(options, "weight_decay"),),
         warmup_share=min(1.0, value(options, "warmup_epochs") / max(epochs, 1e-9)),
         schedule="cosine", patience=0, crop_area=0.08, flip=True, mixup=0.0, class_weights="none",
-        exclude="norms-and-biases", **{name: value(options, name) for name in same},
+        exclude="norms-and-biases", **{name: value(options, name) for name in _SAME},
     )  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def tuning_lines(options: OfficialRun) -> list[str]:
     """Return a line for what is to be said of the flags that were given; flags that mean the same share one."""
     together: dict[str, list[str]] = {}
     for name in given(options):
-        if options.checkpoint and name in ("resnet_depth", "width_multiplier", "use_bit", "sk_ratio"):
+        if options.checkpoint and name in _NETWORK:
             said = "not used, the network is the checkpoint's"
         elif name in _CARRIED and name not in _SAID:
             said = ""
